@@ -1,0 +1,99 @@
+"""What a method learns from: labelled tiles and unlabelled images, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from napari_semiseg.geometry import ArraySource, Box, ImageSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTile:
+    """One annotated box of one image.
+
+    Attributes
+    ----------
+    image
+        float32 ``(C, *S)``, normalised.
+    instances
+        int32 ``(*S)``: object ids >= 1, 0 no object, -1 ignore.
+    annotated
+        bool ``(*S)``: where the class of the pixel is known. A pixel with an id but not
+        annotated lies on an edge that the tile's border cuts: it is ignored, and yet no
+        boundary arises beside it.
+    classes
+        Class of each object, 1 for those not named.
+    image_id, origin
+        Where the tile lies.
+    role
+        ``validation`` tiles never train.
+    source
+        The whole image, so that the tile can be predicted with its surroundings;
+        None: the tile is all there is.
+    clean
+        False when an ancestor of the model was trained on this validation tile.
+    """
+
+    image: NDArray[np.float32]
+    instances: NDArray[np.int32]
+    annotated: NDArray[np.bool_]
+    classes: Mapping[int, int] = field(default_factory=dict)
+    image_id: str = ""
+    origin: tuple[int, ...] = (0, 0)
+    role: Literal["training", "validation"] = "training"
+    source: ImageSource | None = None
+    clean: bool = True
+
+    @property
+    def box(self) -> Box:
+        """Where the tile lies in its image."""
+        return Box(self.origin, tuple(self.instances.shape))
+
+    def region(self) -> tuple[ImageSource, Box]:
+        """The source to predict the tile from, and the tile's box in it."""
+        if self.source is None:
+            return ArraySource(self.image), Box.whole(tuple(self.instances.shape))
+        return self.source, self.box
+
+
+@dataclass(frozen=True, eq=False)
+class UnlabelledImage:
+    """An image to draw unlabelled tiles from, but for the boxes in ``excluded``."""
+
+    source: ImageSource
+    image_id: str = ""
+    excluded: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Everything a run learns from; frozen.
+
+    ``classes`` are the user's class names without the background. ``pixel_size`` is that of
+    the images (None when unknown or mixed), ``pixel_unit`` its unit.
+    """
+
+    labelled: tuple[LabelledTile, ...]
+    unlabelled: tuple[UnlabelledImage, ...] = ()
+    n_channels: int = 1
+    classes: tuple[str, ...] = ("object",)
+    task: Literal["instances", "semantic"] = "instances"
+    pixel_size: tuple[float, ...] | None = None
+    pixel_unit: str = "pixel"
+
+    @property
+    def training(self) -> tuple[LabelledTile, ...]:
+        """Tiles that train."""
+        return tuple(tile for tile in self.labelled if tile.role == "training")
+
+    @property
+    def validation(self) -> tuple[LabelledTile, ...]:
+        """Tiles that judge."""
+        return tuple(tile for tile in self.labelled if tile.role == "validation")
