@@ -1,0 +1,1 @@
+"""Sample images: synthetic nuclei, and a public set."""
