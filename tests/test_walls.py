@@ -1,0 +1,138 @@
+"""The walls between the rooms: who may import whom, and what an import may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "napari_semiseg"
+
+WINDOWS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide6", "magicgui", "superqt"}
+TORCH = {"torch", "torchvision", "timm", "kornia", "lightning_fabric"}
+
+# Imports run downhill only. Modules at the root (errors, files, geometry) are for all.
+BELOW = {
+    "segmentation": set(),
+    "samples": {"segmentation", "exchange"},
+    "exchange": {"segmentation", "samples"},
+    "project": {"segmentation", "exchange"},
+    "learning": {"segmentation", "prediction"},
+    "prediction": {"segmentation", "learning"},
+    "runs": {"segmentation", "exchange", "project", "learning", "prediction"},
+}
+# These rooms do not import torch even inside a function.
+WITHOUT_TORCH = ("segmentation", "samples", "exchange", "project")
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((PACKAGE / room).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def loaded_by(*names: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after importing ``names``."""
+    code = (
+        f"import sys, {', '.join(names)}\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def names_of(room: str) -> list[str]:
+    parts = [
+        path.relative_to(PACKAGE.parent).with_suffix("").parts for path in modules(room)
+    ]
+    return [".".join(part).removesuffix(".__init__") for part in parts]
+
+
+def test_every_room_has_its_rules() -> None:
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+    assert rooms - {"viewer"} == set(BELOW)
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_imports_run_downhill(room: str) -> None:
+    allowed = {f"napari_semiseg.{name}." for name in (*BELOW[room], room)}
+    known = {f"napari_semiseg.{name}." for name in (*BELOW, "viewer", "cli", "api")}
+
+    uphill = {
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for path in modules(room)
+        for name in imported(path)
+        if f"{name}.".startswith(tuple(known - allowed))
+    }
+
+    assert not uphill
+
+
+@pytest.mark.parametrize("room", WITHOUT_TORCH)
+def test_no_torch_even_inside_functions(room: str) -> None:
+    heavy = {
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for path in modules(room)
+        for name in imported(path)
+        if name.partition(".")[0] in TORCH
+    }
+
+    assert not heavy
+
+
+@pytest.mark.parametrize("room", [*BELOW, "."])
+def test_only_the_viewer_names_windows(room: str) -> None:
+    paths = modules(room) if room != "." else sorted(PACKAGE.glob("*.py"))
+    windows = {
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for path in paths
+        for name in imported(path)
+        if name.partition(".")[0] in WINDOWS
+    }
+
+    assert not windows
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    assert not loaded_by("napari_semiseg") & (WINDOWS | TORCH | {"numpy"})
+
+
+@pytest.mark.parametrize(
+    "room", ["segmentation", "samples", "exchange", "project", "runs"]
+)
+def test_importing_a_room_loads_neither_qt_nor_torch(room: str) -> None:
+    assert not loaded_by(*names_of(room)) & (WINDOWS | TORCH)
+
+
+def test_importing_the_command_line_loads_neither_qt_nor_torch() -> None:
+    names = [
+        f"napari_semiseg.{path.stem}"
+        for path in PACKAGE.glob("*.py")
+        if not path.stem.startswith("__")
+    ]
+
+    assert not loaded_by(*names) & (WINDOWS | TORCH)
+
+
+def test_settings_are_read_without_torch() -> None:
+    assert not loaded_by("napari_semiseg.learning.settings") & TORCH
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", ["learning", "prediction"])
+def test_learning_and_prediction_know_no_qt(room: str) -> None:
+    assert not loaded_by(*names_of(room)) & WINDOWS
