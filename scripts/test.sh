@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Every check of the project, from a bare machine on:
+#   scripts/test.sh           lint, types, quick and slow tests, viewer tests
+#   scripts/test.sh --quick   lint and quick tests
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+quick=
+case "${1:-}" in
+  "") ;;
+  --quick) quick=1 ;;
+  *) fail "usage: scripts/test.sh [--quick]" ;;
+esac
+
+failed=()
+check() {
+  local name=$1 started=$SECONDS
+  shift
+  say "$name"
+  if "$@"; then
+    printf -- '-- %s: ok, %s s\n' "$name" $((SECONDS - started)) >&2
+  else
+    printf -- '-- %s: FAILED, %s s\n' "$name" $((SECONDS - started)) >&2
+    failed+=("$name")
+  fi
+}
+
+# The core's tests do without Qt, and in a process without the viewer's.
+core_tests() {
+  "$python" -m pytest -q -p no:pytest-qt -p no:napari --ignore=tests/viewer "$@"
+}
+
+viewer_tests() {
+  if command -v xvfb-run >/dev/null; then
+    xvfb-run -a -s "-screen 0 1600x1000x24" "$python" -m pytest -q tests/viewer
+  else
+    "$python" -m pytest -q tests/viewer
+  fi
+}
+
+cd "$root"
+set_up
+check "ruff check" "$python" -m ruff check .
+check "ruff format" "$python" -m ruff format --check .
+[ -n "$quick" ] || check "mypy" "$python" -m mypy
+check "quick tests" core_tests -m "not slow"
+if [ -z "$quick" ]; then
+  check "slow tests" core_tests -m slow
+  if compgen -G "tests/viewer/test_*.py" >/dev/null; then
+    check "viewer tests" viewer_tests
+  fi
+fi
+
+if [ ${#failed[@]} -gt 0 ]; then
+  say "failed: ${failed[*]}"
+  exit 1
+fi
+say "all checks passed in $SECONDS s"
