@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: targets, watershed, thresholds, metrics, measurements."""
