@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Labels: TypeAlias = NDArray[np.int32]
+    Mask: TypeAlias = NDArray[np.bool_]
     Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
@@ -96,10 +97,24 @@ def _flood_shared(
     instances: Labels, relief: Floats, seeds: Labels, shared: Labels
 ) -> None:
     """Flood the components numbered in ``shared``; writes into ``instances``."""
-    ground = shared > 0
+    np.copyto(instances, seeds, where=shared > 0)
+    # A pixel whose neighbours all are seeds hands nothing on: keep it off the queue.
+    open_ground = np.where(_surrounded(seeds > 0), 0, shared)
+    wanted = open_ground > 0
     ranks = np.zeros(relief.shape)
-    ranks[ground] = strict_ranks(relief[ground])
-    for number, box in enumerate(ndimage.find_objects(shared), start=1):
-        inside = shared[box] == number
+    ranks[wanted] = strict_ranks(relief[wanted])
+    for number, box in enumerate(ndimage.find_objects(open_ground), start=1):
+        inside = open_ground[box] == number
         basins = watershed(ranks[box], seeds[box] * inside, mask=inside)
         instances[box][inside] = basins[inside]
+
+
+def _surrounded(mask: Mask) -> Mask:
+    """Pixels of a mask whose neighbours by faces all exist and are in the mask."""
+    inner = mask.copy()
+    for axis in range(mask.ndim):
+        along, source = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
+        along[:-1] &= source[1:]
+        along[1:] &= source[:-1]
+        along[:1] = along[-1:] = False
+    return inner
