@@ -76,7 +76,7 @@ def load_encoder_weights(
         When ``imagenet`` was asked for and cannot be had; ``auto`` goes on at random.
     """
     if settings.weights == "none":
-        return _random_report(settings.encoder, "as asked for")
+        return _random_report(settings.encoder, "None were asked for.")
     if settings.weights not in ("auto", "imagenet"):
         path = Path(settings.weights)
         return load_weights_file(encoder, path, settings.encoder, str(path))
@@ -122,7 +122,7 @@ def load_weights_file(
     if len(missing) * 2 > len(own):
         raise SemisegError(
             f"{path.name} does not hold weights of the encoder {encoder_name}: only "
-            f"{len(fitting)} of its {len(own)} tensors fit. Choose the encoder it is of."
+            f"{len(fitting)} of its {len(own)} tensors fit. Choose its own encoder."
         )
     torch.nn.Module.load_state_dict(encoder, fitting, strict=False)
     words = _words(encoder_name, source, path, len(fitting), missing)
@@ -219,7 +219,5 @@ def _words(
 
 
 def _random_report(encoder: str, reason: str) -> WeightsReport:
-    sentence = (
-        f"The encoder {encoder} starts from random weights ({reason.rstrip('.')})."
-    )
+    sentence = f"The encoder {encoder} starts from random weights. {reason}"
     return WeightsReport("none", 0, (), (), sentence)

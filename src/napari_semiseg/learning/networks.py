@@ -19,8 +19,6 @@ from napari_semiseg.learning.encoder_weights import WeightsReport, load_encoder_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from segmentation_models_pytorch.base import SegmentationModel
-
     from napari_semiseg.learning.network_settings import NetworkSettings
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -133,7 +131,9 @@ def build_network(
     _check_encoder(settings.encoder)
     with _own_random_state(seed):
         body = _build_body(settings, n_channels, n_classes)
-    report = load_encoder_weights(body.encoder, settings, announce)
+    report = load_encoder_weights(
+        body.get_submodule("encoder"), settings, announce
+    )
     return SegmentationNetwork(body, settings, n_channels, n_classes), report
 
 
@@ -162,7 +162,7 @@ def _build_body(
         # smp's own default stops at the third stage, undilated: not the paper's.
         options = {"encoder_depth": 5, "upsampling": 8, "output_stride": 8}
     try:
-        body: SegmentationModel = smp.create_model(
+        body: nn.Module = smp.create_model(
             settings.architecture,
             encoder_name=settings.encoder,
             encoder_weights=None,
