@@ -41,9 +41,9 @@ def predict_probability(
 ) -> NDArray[np.float32]:
     """Predict a region of an image on the tile grid of the whole image.
 
-    A region predicted alone equals the same region of the whole image exactly: the tiles
-    are the same, and are added up in the same order. (Bit for bit with the same ``batch``,
-    device and number of threads.) No random numbers are drawn.
+    A region predicted alone equals the same region of the whole image exactly: the
+    tiles are the same, and are added up in the same order. (Bit for bit with the same
+    ``batch``, device and number of threads.) No random numbers are drawn.
 
     Parameters
     ----------

@@ -40,8 +40,8 @@ class Predictor:
     device
         None: where the model lies.
     batch
-        Tiles at once; None: 1 on a CPU, which gains nothing from more, 8 on a GPU. Halved
-        when the memory of the GPU does not suffice.
+        Tiles at once; None: 1 on a CPU, which gains nothing from more, 8 on a GPU.
+        Halved when the memory of the GPU does not suffice.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Predictor:
         region
             None: the whole image.
         rescale
-            Enlarge the image by these factors for the network, see `rescale_factors`; the
-            result has the image's own pixels again.
+            Enlarge the image by these factors for the network, see `rescale_factors`;
+            the result has the image's own pixels again.
         progress, should_stop, out
             As in `predict_probability`.
 
@@ -187,6 +187,6 @@ class Predictor:
         wanted = self.model.card.n_channels
         if source.n_channels != wanted:
             raise SemisegError(
-                f"The model was trained on images of {wanted} channel(s), but this one has "
-                f"{source.n_channels}: choose the same channels as in training."
+                f"The model was trained on images of {wanted} channel(s), but this one "
+                f"has {source.n_channels}: choose the same channels as in training."
             )

@@ -21,8 +21,8 @@ _MICRONS = {
     "nm": 1e-3,
     "nanometer": 1e-3,
     "um": 1.0,
-    "µm": 1.0,  # noqa: RUF001  (micro sign)
-    "μm": 1.0,  # noqa: RUF001  (Greek mu)
+    "µm": 1.0,
+    "μm": 1.0,
     "micron": 1.0,
     "microns": 1.0,
     "micrometer": 1.0,

@@ -78,11 +78,11 @@ def tiles_for(
     shape
         Of the image.
     tile
-        Size of a tile along every axis, a multiple of 32. Where the image is smaller, so
-        are its tiles: the next multiple of 32.
+        Size of a tile along every axis, a multiple of 32. Where the image is smaller,
+        so are its tiles: the next multiple of 32.
     margin
-        Half of the overlap of two neighbours, a multiple of 16: all but its innermost 16
-        pixels are discarded, over those 16 the neighbours are blended. At the border of
+        Half of the overlap of two neighbours, a multiple of 16: all but its innermost
+        16 pixels are discarded, over those the neighbours are blended. At the border of
         the image nothing is discarded.
 
     Raises
