@@ -38,9 +38,15 @@ def crowded_nuclei() -> list[LayerTuple]:
     return _layers("crowded nuclei", crowding=0.9, noise=2.0, background=0.15)
 
 
-def _layers(name: str, **options: float) -> list[LayerTuple]:
+def _layers(
+    name: str, *, crowding: float, noise: float = 1.0, background: float = 0.08
+) -> list[LayerTuple]:
     image, instances = synthetic_nuclei(
-        np.random.default_rng(_SEED), (512, 512), **options
+        np.random.default_rng(_SEED),
+        (512, 512),
+        crowding=crowding,
+        noise=noise,
+        background=background,
     )
     return [
         (image, {"name": name, "colormap": "gray"}, "image"),
