@@ -1,0 +1,209 @@
+"""The semi-supervised stage of ACTIS: mean-teacher augmentation consistency.
+
+Source: ACTIS section 3.1. The teacher's probabilities are averaged over the flips and turns of
+D4; the most probable class is the pseudo-label; a class's least confident share k is left out;
+the student learns the rest under flips, turns and strong intensity augmentation, beside the
+labelled tiles under the same. Neither affine nor elastic here, so that pseudo-labels and masks
+are never interpolated.
+
+Where the public code departs from the paper (teacher never moves, buffers forgotten, logits
+averaged, no turns, label smoothing) the paper is followed. Preset ``paper``: unweighted
+cross-entropy, teacher 0.99 once every 100 steps, every tile labelled for one step, the student
+predicts. Preset ``default``: ``docs/methods.md`` names each departure with its measurement.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_semiseg.learning import intensity, symmetries
+from napari_semiseg.learning.bank import Bank
+from napari_semiseg.learning.devices import place_images, precision
+from napari_semiseg.learning.losses import (
+    Losses,
+    cross_entropy,
+    pixel_weights,
+    supervised_loss,
+)
+from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
+from napari_semiseg.learning.supervised import targets_of
+from napari_semiseg.learning.teacher import (
+    Average,
+    averaged_probability,
+    decay_of_half_life,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.settings import ConsistencyStageSettings, Settings
+
+
+class ConsistencyStage:
+    """Learns from the labelled tiles and from the teacher's view of all others."""
+
+    name = "consistency"
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        settings: Settings,
+        stage: ConsistencyStageSettings,
+        n_steps: int,
+    ) -> None:
+        self.equipment = equipment
+        self.boundary = settings.boundary
+        self.settings = stage
+        self.n_steps = n_steps
+        self.class_weights = torch.tensor(stage.class_weights, device=equipment.device)
+        self.optimizer = torch.optim.SGD(
+            equipment.network.parameters(),
+            lr=stage.learning_rate,
+            momentum=stage.momentum,
+            nesterov=stage.momentum > 0,
+            weight_decay=stage.weight_decay,
+        )
+        self.teacher = Average(equipment.network)
+        self.filter = PercentileFilter(
+            len(stage.class_weights),
+            stage.quantile,
+            stage.quantile_decay,
+            bias_correction=stage.bias_correction,
+        )
+        self.bank = Bank(max(stage.bank, stage.unlabelled_batch))
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The network whose predictions count."""
+        if self.settings.predict_with == "teacher":
+            return self.teacher.network
+        return self.equipment.network
+
+    @property
+    def learning_rates(self) -> tuple[float, float]:
+        """First and last learning rate of the cosine."""
+        return self.settings.learning_rate, self.settings.final_learning_rate
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """Forward passes and samples through a network in one step."""
+        tools, settings = self.equipment, self.settings
+        student = tools.batch(settings.labelled_batch, 1)
+        if not settings.unlabelled_weight:
+            return 1, student
+        student += tools.batch(settings.unlabelled_batch, 1)
+        fresh = tools.batch(settings.fresh, 1) * settings.teacher_views
+        return 2, student + fresh
+
+    def losses(self, step: int) -> Losses:
+        """``L = L_supervised + w L_semi`` of one batch (ACTIS Eqs. 5, 6)."""
+        tools, settings = self.equipment, self.settings
+        image, target = self.draw_labelled()
+        if not settings.unlabelled_weight:
+            logits = tools.logits(tools.network, image)
+            return Losses(
+                {"supervised": supervised_loss(logits, target, self.class_weights)}
+            )
+        self.label_fresh_tiles()
+        strong, label, selected, valid = self.draw_unlabelled()
+
+        logits = tools.logits(tools.network, torch.cat([image, strong]))
+        supervised = supervised_loss(logits[: len(image)], target, self.class_weights)
+        error = cross_entropy(logits[len(image) :], label)
+        weight = pixel_weights(label, self.class_weights)
+        # Over all pixels, not over the selected: a doubtful batch must count for less.
+        unsupervised = (error * weight * selected).sum() / (weight * valid).sum()
+        terms = {
+            "supervised": supervised,
+            "unsupervised": unsupervised * self.unlabelled_weight(step),
+        }
+        return Losses(terms, coverage=selected.sum() / valid.sum())
+
+    def draw_labelled(self) -> tuple[Tensor, Tensor]:
+        """Labelled tiles under a turn and strong intensity, and their targets."""
+        tools, random = self.equipment, self.equipment.random
+        n = tools.batch(self.settings.labelled_batch, 1)
+        batch = tools.labelled.centre(tools.labelled.draw(n, random))
+        turns = random.integers(symmetries.N_SYMMETRIES, n)
+        image = intensity.augment(
+            symmetries.apply_each(batch.image, turns), self.settings.intensity, random
+        )
+        return image, targets_of(symmetries.apply_each(batch.fields, turns), self.boundary)
+
+    def label_fresh_tiles(self) -> None:
+        """Let the teacher label new unlabelled tiles; the first step fills a batch."""
+        tools, settings = self.equipment, self.settings
+        n = tools.batch(settings.fresh, 1)
+        missing = tools.batch(settings.unlabelled_batch, 1) - len(self.bank)
+        for _ in range(max(1, -(-missing // n))):
+            image, valid = tools.unlabelled.draw(n, tools.random)
+            pseudo = self.pseudo_labels(image)
+            self.filter.update(pseudo, valid)
+            self.bank.add(image, pseudo.label, pseudo.confidence, valid)
+
+    def pseudo_labels(self, image: Tensor) -> PseudoLabels:
+        """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
+        device = self.equipment.device
+        with precision(device):
+            probability = averaged_probability(
+                self.teacher.network,
+                place_images(image, device),
+                self.settings.teacher_views,
+            )
+        return PseudoLabels.of(probability)
+
+    def select(self, label: Tensor, confidence: Tensor) -> Tensor:
+        """Mask of the pixels the loss trusts, bool ``(B, *S)`` (ACTIS Eqs. 3, 4)."""
+        if not self.settings.filtering:
+            return torch.ones_like(label, dtype=torch.bool)
+        return self.filter.select(label, confidence)
+
+    def draw_unlabelled(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Strong view, label, selected and valid mask, all under the same turn."""
+        tools, random = self.equipment, self.equipment.random
+        n = tools.batch(self.settings.unlabelled_batch, 1)
+        image, label, confidence, valid = self.bank.draw(n, random)
+        selected = self.select(label, confidence) & valid
+        turns = random.integers(symmetries.N_SYMMETRIES, len(image))
+        strong = intensity.augment(
+            symmetries.apply_each(image, turns), self.settings.intensity, random
+        )
+        label, selected, valid = (
+            symmetries.apply_each(x, turns) for x in (label, selected, valid)
+        )
+        return strong, label, selected, valid
+
+    def unlabelled_weight(self, step: int) -> float:
+        """Rises linearly from 0 over the first ``ramp`` of the stage."""
+        rise = self.settings.ramp * self.n_steps
+        return self.settings.unlabelled_weight * min(1.0, (step + 1) / max(rise, 1.0))
+
+    def after_step(self, step: int) -> None:
+        """Let the teacher follow the student, every ``teacher_interval`` steps."""
+        settings = self.settings
+        if not settings.momentum_teacher or (step + 1) % settings.teacher_interval:
+            return
+        decay = settings.teacher_decay
+        if decay is None:
+            half_life = max(20.0, settings.teacher_half_life * self.n_steps)
+            decay = decay_of_half_life(half_life / settings.teacher_interval)
+        self.teacher.update(self.equipment.network, decay)
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint, besides network and optimiser."""
+        return {
+            "teacher": self.teacher.network.state_dict(),
+            "updates": self.teacher.updates,
+            "filter": self.filter.state(),
+            "bank": self.bank.state(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self.teacher.network.load_state_dict(state["teacher"])
+        self.teacher.updates = state["updates"]
+        self.filter.load_state(state["filter"])
+        self.bank.load_state(state["bank"], self.equipment.device)

@@ -1,0 +1,204 @@
+"""The methods: a name, its settings, and the stages it trains in.
+
+Methods are siblings: what two of them share is a stage or a function, never a base class
+with flags. A new one is a settings class, a function that lists its stages, and a line here.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pydantic import ValidationError
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.settings import (
+    ActisSettings,
+    Preset,
+    Settings,
+    SupervisedSettings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+    from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.losses import Losses
+
+
+class Stage(Protocol):
+    """A part of a run with one optimiser and one loss."""
+
+    name: str
+    n_steps: int
+    optimizer: torch.optim.Optimizer
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The network whose predictions count."""
+        ...
+
+    @property
+    def learning_rates(self) -> tuple[float, float]:
+        """First and last learning rate of the cosine."""
+        ...
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """Forward passes and samples through a network in one step."""
+        ...
+
+    def losses(self, step: int) -> Losses:
+        """The losses of one batch; ``step`` counts from 0 within the stage."""
+        ...
+
+    def after_step(self, step: int) -> None:
+        """What follows the optimiser's step."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint, besides network and optimiser."""
+        ...
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage that is still to be made: its name, its steps and its maker."""
+
+    name: str
+    n_steps: int
+    make: Callable[[Equipment], Stage]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Settings of a method and the plan of its stages.
+
+    ``plan(settings, unlabelled, restarted)`` is told whether there are unlabelled images
+    and whether the run starts from an earlier model.
+    """
+
+    settings: type[Settings]
+    plan: Callable[[Any, bool, bool], list[PlannedStage]]
+
+
+def _plan_supervised(
+    settings: SupervisedSettings, unlabelled: bool, restarted: bool
+) -> list[PlannedStage]:
+    return [_supervised(settings, settings.steps)]
+
+
+def _plan_actis(
+    settings: ActisSettings, unlabelled: bool, restarted: bool
+) -> list[PlannedStage]:
+    from napari_semiseg.learning.consistency import ConsistencyStage
+
+    share = settings.restart_fraction if restarted else settings.supervised_fraction
+    first = settings.steps if not unlabelled else math.floor(settings.steps * share)
+    rest = settings.steps - first
+    return [
+        _supervised(settings, first),
+        PlannedStage(
+            ConsistencyStage.name,
+            rest,
+            lambda tools: ConsistencyStage(tools, settings, settings.consistency, rest),
+        ),
+    ]
+
+
+def _supervised(
+    settings: SupervisedSettings | ActisSettings, n_steps: int
+) -> PlannedStage:
+    from napari_semiseg.learning.supervised import SupervisedStage
+
+    return PlannedStage(
+        SupervisedStage.name,
+        n_steps,
+        lambda tools: SupervisedStage(tools, settings, settings.supervised, n_steps),
+    )
+
+
+METHODS: dict[str, Method] = {
+    "actis": Method(ActisSettings, _plan_actis),
+    "supervised": Method(SupervisedSettings, _plan_supervised),
+}
+
+
+def method_of(name: str) -> Method:
+    """The method of a name.
+
+    Raises
+    ------
+    SemisegError
+        When there is none, with the choices.
+    """
+    if name not in METHODS:
+        raise SemisegError(f"There is no method {name}: choose {' or '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def make_settings(
+    method: str, preset: Preset = "default", changes: Mapping[str, Any] | None = None
+) -> Settings:
+    """Settings of a method and preset, with some values changed.
+
+    Parameters
+    ----------
+    changes
+        Nested like the settings: ``{"steps": 200, "network": {"encoder": "resnet18"}}``.
+
+    Raises
+    ------
+    SemisegError
+        When a name or value is refused, in words.
+    """
+    settings = method_of(method).settings.of_preset(preset)
+    return parse_settings(merge(settings.model_dump(), changes or {}))
+
+
+def parse_settings(values: Mapping[str, Any]) -> Settings:
+    """Settings from what ``model_dump`` gave, or a settings file held."""
+    kind = method_of(str(values.get("name"))).settings
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "settings"
+        raise SemisegError(f"Setting {place}: {first['msg']}.") from error
+
+
+def load_settings(path: Path) -> dict[str, Any]:
+    """Changed values from a TOML file, for :func:`make_settings`.
+
+    Raises
+    ------
+    SemisegError
+        When the file cannot be read as TOML.
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SemisegError(f"The settings file {path} cannot be read: {error}.") from error
+
+
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with ``changes`` put in, group by group."""
+    merged = dict(values)
+    for name, change in changes.items():
+        old = merged.get(name)
+        if isinstance(change, dict) and isinstance(old, dict):
+            merged[name] = merge(cast("dict[str, Any]", old), change)
+        else:
+            merged[name] = change
+    return merged

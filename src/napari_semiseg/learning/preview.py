@@ -1,0 +1,82 @@
+"""What a watcher sees of a region while the network trains.
+
+Shown and used are the same: for a crop of the training tile's size the label and the mask
+equal, bit for bit, what the training step computes of it in the same state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_semiseg.learning.consistency import ConsistencyStage
+from napari_semiseg.learning.pseudo_labels import PseudoLabels
+from napari_semiseg.learning.report import PreviewArrays
+from napari_semiseg.learning.teacher import averaged_probability, evaluating
+from napari_semiseg.learning.validation import probability_forward
+from napari_semiseg.prediction.predict import predict_probability
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.learning.methods import Stage
+
+
+def preview(
+    stage: Stage, device: torch.device, source: ImageSource, box: Box
+) -> PreviewArrays:
+    """Probability, label, confidence and selected pixels of one region.
+
+    In the supervised stage no pixel of an unlabelled image is in the loss: nothing is
+    selected.
+    """
+    if not isinstance(stage, ConsistencyStage):
+        with evaluating(stage.predictor):
+            forward = probability_forward(stage.predictor, device)
+            probability = predict_probability(forward, source, region=box, device=device)
+        pseudo = PseudoLabels.of(torch.from_numpy(probability)[None])
+        return _arrays(pseudo, torch.zeros_like(pseudo.label, dtype=torch.bool))
+    if _is_training_tile(stage, box):
+        pseudo = _as_in_training(stage, source, box)
+    else:
+        pseudo = _tiled(stage, device, source, box)
+    selected = stage.select(pseudo.label, pseudo.confidence)
+    return _arrays(pseudo, selected)
+
+
+def _is_training_tile(stage: ConsistencyStage, box: Box) -> bool:
+    return set(box.size) == {stage.equipment.labelled.size}
+
+
+def _as_in_training(
+    stage: ConsistencyStage, source: ImageSource, box: Box
+) -> PseudoLabels:
+    """In a batch as large as in training, because bits may depend on its size."""
+    tile = torch.from_numpy(np.ascontiguousarray(source.read(box)))
+    n = stage.equipment.batch(stage.settings.fresh, 1)
+    batch = tile[None].expand(n, *tile.shape).contiguous()
+    pseudo = stage.pseudo_labels(batch.to(stage.equipment.device))
+    return PseudoLabels(pseudo.probability[:1], pseudo.label[:1], pseudo.confidence[:1])
+
+
+def _tiled(
+    stage: ConsistencyStage, device: torch.device, source: ImageSource, box: Box
+) -> PseudoLabels:
+    def forward(x: Tensor) -> Tensor:
+        network, views = stage.teacher.network, stage.settings.teacher_views
+        return averaged_probability(network, x, views)
+
+    probability = predict_probability(forward, source, region=box, device=device)
+    return PseudoLabels.of(torch.from_numpy(probability)[None].to(device))
+
+
+def _arrays(pseudo: PseudoLabels, selected: Tensor) -> PreviewArrays:
+    return PreviewArrays(
+        pseudo.probability[0].cpu().numpy().astype(np.float32),
+        pseudo.label[0].cpu().numpy().astype(np.uint8),
+        pseudo.confidence[0].cpu().numpy().astype(np.float32),
+        selected[0].cpu().numpy(),
+    )

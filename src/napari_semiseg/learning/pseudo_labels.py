@@ -1,0 +1,100 @@
+"""Pseudo-labels and the mask of those pixels the loss trusts (ACTIS 3.1, Eqs. 2-4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_FEWEST_PIXELS = 32  # A percentile of fewer is noise.
+_MOST_PIXELS = 1_000_000  # Enough for a percentile; older torch refuses 16.7 million.
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """What the teacher says of a batch.
+
+    Attributes
+    ----------
+    probability
+        float32 ``(B, K, *S)``.
+    label
+        int64 ``(B, *S)``: most probable class.
+    confidence
+        float32 ``(B, *S)``: its probability.
+    """
+
+    probability: Tensor
+    label: Tensor
+    confidence: Tensor
+
+    @classmethod
+    def of(cls, probability: Tensor) -> PseudoLabels:
+        """Hard labels of a probability map (ACTIS Eq. 2)."""
+        confidence, label = probability.max(1)
+        return cls(probability, label, confidence)
+
+
+class PercentileFilter:
+    """Keeps, of every class, the pixels above a running percentile of confidence.
+
+    ``p_c`` is the k-quantile of the confidence of all pixels labelled c in the batch;
+    its running mean is the threshold of class c (ACTIS 3.1). It starts at the first
+    percentile seen. (The public code starts at 0.2, below the least possible confidence
+    of three classes, and so lets everything pass for the first hundred updates; its
+    schedule of k goes negative after 10,000 steps and stops with an error.)
+
+    A class never seen selects nothing. ``>=`` instead of the paper's ``>``, so that a
+    saturated confidence of exactly 1 is not the one that is dropped.
+    """
+
+    def __init__(
+        self, n_classes: int, quantile: float, decay: float, *, bias_correction: bool
+    ) -> None:
+        self.quantile = quantile
+        self.decay = decay
+        self.bias_correction = bias_correction
+        self.thresholds: list[float | None] = [None] * n_classes
+        self._updates = [0] * n_classes
+
+    def update(self, pseudo: PseudoLabels, valid: Tensor) -> None:
+        """Take the percentiles of a batch into the running mean; bool ``(B, *S)``."""
+        for c in range(len(self.thresholds)):
+            confidence = pseudo.confidence[(pseudo.label == c) & valid]
+            if len(confidence) < _FEWEST_PIXELS:
+                continue
+            stride = -(-len(confidence) // _MOST_PIXELS)
+            observed = float(torch.quantile(confidence[::stride], self.quantile))
+            self._follow(c, observed)
+
+    def select(self, label: Tensor, confidence: Tensor) -> Tensor:
+        """Mask of trusted pixels, bool of ``label``'s shape (ACTIS Eq. 4)."""
+        never = float("inf")
+        thresholds = torch.tensor(
+            [never if t is None else t for t in self.thresholds],
+            device=confidence.device,
+            dtype=confidence.dtype,
+        )
+        return confidence >= thresholds[label]
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"thresholds": list(self.thresholds), "updates": list(self._updates)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self.thresholds = list(state["thresholds"])
+        self._updates = list(state["updates"])
+
+    def _follow(self, c: int, observed: float) -> None:
+        before, n = self.thresholds[c], self._updates[c]
+        self._updates[c] += 1
+        if before is None:
+            self.thresholds[c] = observed
+            return
+        decay = min(1 - 1 / (n + 1), self.decay) if self.bias_correction else self.decay
+        self.thresholds[c] = decay * before + (1 - decay) * observed

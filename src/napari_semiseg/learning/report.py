@@ -1,0 +1,62 @@
+"""What a training run tells after every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Report:
+    """One gradient step.
+
+    Attributes
+    ----------
+    stage
+        ``supervised`` or ``consistency``.
+    step, n_steps
+        Steps done, of the whole run.
+    losses
+        Weighted terms and ``total``.
+    coverage
+        Share of the valid unlabelled pixels that the loss trusted; None without any.
+    scores
+        On the validation tiles, at the steps that look at them, else None.
+    seconds
+        This step took.
+    forwards, samples
+        Calls of a network, and tiles (each view counted) that went through one.
+    message
+        Something the user should read, else None.
+    """
+
+    stage: str
+    step: int
+    n_steps: int
+    losses: Mapping[str, float]
+    coverage: float | None
+    scores: Mapping[str, float] | None
+    seconds: float
+    forwards: int
+    samples: int
+    message: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PreviewArrays:
+    """What the teacher says of a region, and what of it the loss would trust.
+
+    ``probability`` float32 ``(K, *S)``, ``label`` uint8, ``confidence`` float32 and
+    ``selected`` bool ``(*S)``.
+    """
+
+    probability: NDArray[np.float32]
+    label: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    selected: NDArray[np.bool_]

@@ -1,0 +1,160 @@
+"""Batches of labelled and unlabelled tiles, drawn with replacement.
+
+Tiles are drawn, never enumerated: one labelled tile is enough for a batch. (The public code
+drops incomplete batches and so loops for ever with fewer tiles than its batch size.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_semiseg.geometry import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_semiseg.learning.randomness import Randomness
+    from napari_semiseg.learning.training_set import LabelledTile, UnlabelledImage
+
+_ATTEMPTS = 40
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Squares cut around labelled tiles, before augmentation.
+
+    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 3, W, W)``: instance ids,
+    annotated, valid (inside the tile), together so that one resampling serves all.
+    """
+
+    image: Tensor
+    fields: Tensor
+
+
+class LabelledSampler:
+    """Draws squares of the labelled tiles, all kept on the device.
+
+    A square is half as wide again as the training tile, mirrored beyond the labelled tile,
+    so that turning and shifting does not run out of image. Larger labelled tiles are drawn
+    more often, in proportion to their area.
+    """
+
+    def __init__(
+        self, tiles: Sequence[LabelledTile], size: int, device: torch.device
+    ) -> None:
+        self.size = size
+        self.canvas = size + 2 * (size // 4)
+        padded = [self._pad(tile) for tile in tiles]
+        self._images = [torch.from_numpy(image).to(device) for image, _ in padded]
+        self._fields = [torch.from_numpy(fields).to(device) for _, fields in padded]
+        areas = [max(1.0, tile.instances.size / size**2) for tile in tiles]
+        self._weights = torch.tensor(areas, dtype=torch.float64)
+
+    def draw(self, n: int, random: Randomness) -> LabelledBatch:
+        """``n`` squares."""
+        chosen = torch.multinomial(
+            self._weights, n, replacement=True, generator=random.host
+        )
+        images, fields = [], []
+        for index in chosen.tolist():
+            image = self._images[index]
+            y, x = (random.integer(s - self.canvas + 1) for s in image.shape[1:])
+            window = (..., slice(y, y + self.canvas), slice(x, x + self.canvas))
+            images.append(image[window])
+            fields.append(self._fields[index][window])
+        return LabelledBatch(torch.stack(images), torch.stack(fields))
+
+    def centre(self, batch: LabelledBatch) -> LabelledBatch:
+        """The training tiles in the middle of the squares, not interpolated."""
+        margin = (self.canvas - self.size) // 2
+        middle = slice(margin, margin + self.size)
+        window = (..., middle, middle)
+        return LabelledBatch(batch.image[window], batch.fields[window])
+
+    def _pad(self, tile: LabelledTile) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        margin = (self.canvas - self.size) // 2
+        widths = []
+        for length in tile.instances.shape:
+            missing = max(0, self.canvas - (length + 2 * margin))
+            widths.append((margin + missing // 2, margin + missing - missing // 2))
+        image = np.pad(tile.image, [(0, 0), *widths], mode="reflect")
+        inside = np.ones(tile.instances.shape, bool)
+        fields = np.stack([tile.instances, tile.annotated, inside]).astype(np.float32)
+        return image.astype(np.float32), np.pad(fields, [(0, 0), *widths])
+
+
+class UnlabelledSampler:
+    """Draws tiles of the unlabelled images, never touching an excluded box."""
+
+    def __init__(
+        self, images: Sequence[UnlabelledImage], size: int, device: torch.device
+    ) -> None:
+        self.size = size
+        self.device = device
+        self.images = [image for image in images if self._has_room(image)]
+
+    def draw(self, n: int, random: Randomness) -> tuple[Tensor, Tensor]:
+        """``n`` tiles.
+
+        Returns
+        -------
+        tuple[Tensor, Tensor]
+            float32 ``(n, C, S, S)``, and bool ``(n, S, S)``: False on the mirrored part
+            of images smaller than a tile.
+        """
+        drawn = [self._draw_one(random) for _ in range(n)]
+        image = torch.from_numpy(np.stack([tile for tile, _ in drawn]))
+        valid = torch.from_numpy(np.stack([inside for _, inside in drawn]))
+        return image.to(self.device), valid.to(self.device)
+
+    def _draw_one(
+        self, random: Randomness
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        image = self.images[random.integer(len(self.images))]
+        shape = image.source.shape
+        size = tuple(min(self.size, length) for length in shape)
+        for _ in range(_ATTEMPTS):
+            origin = tuple(
+                random.integer(length - s + 1)
+                for length, s in zip(shape, size, strict=True)
+            )
+            box = Box(origin, size)
+            if not any(box.overlaps(other) for other in image.excluded):
+                return self._read(image, box)
+        free = self._free_boxes(image)
+        return self._read(image, free[random.integer(len(free))])
+
+    def _read(
+        self, image: UnlabelledImage, box: Box
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        pixels = image.source.read(box)
+        missing = [self.size - s for s in box.size]
+        widths = [(m // 2, m - m // 2) for m in missing]
+        tile = np.pad(pixels, [(0, 0), *widths], mode="reflect")
+        inside = np.pad(np.ones(box.size, bool), widths)
+        return np.ascontiguousarray(tile, dtype=np.float32), inside
+
+    def _has_room(self, image: UnlabelledImage) -> bool:
+        return not image.excluded or bool(self._free_boxes(image))
+
+    def _free_boxes(self, image: UnlabelledImage) -> list[Box]:
+        """Boxes on a coarse grid that touch nothing excluded."""
+        shape = image.source.shape
+        size = tuple(min(self.size, length) for length in shape)
+        steps = [
+            sorted({*range(0, length - s + 1, max(1, self.size // 8)), length - s})
+            for length, s in zip(shape, size, strict=True)
+        ]
+        boxes = [Box((y, x), size) for y in steps[-2] for x in steps[-1]]
+        return [
+            box
+            for box in boxes
+            if not any(box.overlaps(other) for other in image.excluded)
+        ]

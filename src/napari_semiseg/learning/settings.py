@@ -1,0 +1,271 @@
+"""Settings of the methods: frozen, bounded values with units and the paper's defaults.
+
+Two presets a method, no third word. ``paper`` is the literal paper; ``default`` is what our
+measurements say is best for 1-20 labelled tiles and minutes of training
+(``docs/benchmarks.md``). The class defaults are the preset ``default``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from annotated_types import Ge, Gt, Interval
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_semiseg.learning.network_settings import NetworkSettings
+
+Fraction = Annotated[float, Interval(ge=0, le=1)]
+Count = Annotated[int, Ge(1)]
+Positive = Annotated[float, Gt(0)]
+Preset = Literal["default", "paper"]
+
+
+class Frozen(BaseModel):
+    """A frozen value that refuses unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IntensitySettings(Frozen):
+    """Strong intensity augmentation, drawn anew for every sample (ACTIS 3.1: t_int)."""
+
+    strength: Annotated[float, Interval(ge=0, le=2)] = Field(
+        1.0, description="Scale of gain, offset, per-channel gain and noise"
+    )
+    probability: Fraction = Field(
+        0.75, description="Chance of each of jitter, blur and noise, per sample"
+    )
+    gamma: Annotated[float, Interval(ge=1, le=4)] = Field(
+        1.5, description="Gamma is drawn log-uniformly from 1/gamma to gamma"
+    )
+    blur: Annotated[float, Interval(ge=0, le=10)] = Field(
+        2.0, description="Largest sigma of the Gaussian blur, pixels (smallest: 0.1)"
+    )
+    noise: Annotated[float, Interval(ge=0, le=1)] = Field(
+        0.2,
+        description="Largest standard deviation of additive noise, "
+        "fraction of the normalised range",
+    )
+
+
+class GeometrySettings(Frozen):
+    """Affine and elastic augmentation of the supervised stage (ACTIS 3.2)."""
+
+    rotation: Annotated[float, Interval(ge=0, le=180)] = Field(
+        180.0, description="Largest rotation, degrees"
+    )
+    scale: Annotated[float, Interval(ge=1, le=4)] = Field(
+        1.5, description="Zoom is drawn log-uniformly from 1/scale to scale"
+    )
+    shear: Annotated[float, Interval(ge=0, le=1)] = Field(
+        0.2, description="Largest shear"
+    )
+    translation: Fraction = Field(
+        0.1, description="Largest shift, fraction of the tile's side"
+    )
+    elastic: Annotated[float, Interval(ge=0, le=20)] = Field(
+        2.0, description="Standard deviation of the elastic displacement, pixels"
+    )
+    elastic_sigma: Annotated[float, Interval(ge=2, le=64)] = Field(
+        8.0, description="Smoothness of the elastic displacement, pixels"
+    )
+    probability: Fraction = Field(
+        0.75, description="Chance of the affine and of the elastic part, per sample"
+    )
+
+
+class SupervisedStageSettings(Frozen):
+    """Weighted cross-entropy on the labelled tiles (ACTIS 3.2)."""
+
+    batch: Annotated[int, Ge(2)] = Field(8, description="Tiles a step")
+    learning_rate: Positive = Field(1e-3, description="AdamW, cosine decay from here")
+    final_learning_rate: Positive = Field(1e-5, description="AdamW, at the last step")
+    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="AdamW")
+    class_weights: tuple[Positive, Positive, Positive] = Field(
+        (1.0, 1.0, 4.0), description="Weight of background, interior and boundary"
+    )
+    average_half_life: Fraction = Field(
+        0.05,
+        description="Half-life of the running mean of the weights, fraction of the "
+        "stage's steps; the mean is what predicts. 0 switches it off",
+    )
+    geometry: GeometrySettings = GeometrySettings()
+    intensity: IntensitySettings = IntensitySettings()
+
+
+class ConsistencyStageSettings(Frozen):
+    """Mean-teacher consistency on unlabelled tiles (ACTIS 3.1)."""
+
+    labelled_batch: Annotated[int, Ge(1)] = Field(4, description="Labelled tiles a step")
+    unlabelled_batch: Annotated[int, Ge(1)] = Field(
+        8, description="Unlabelled tiles a step"
+    )
+    learning_rate: Positive = Field(0.01, description="SGD, cosine decay from here")
+    final_learning_rate: Positive = Field(1e-5, description="SGD, at the last step")
+    momentum: Fraction = Field(0.9, description="Nesterov momentum of SGD")
+    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="SGD")
+    class_weights: tuple[Positive, Positive, Positive] = Field(
+        (1.0, 1.0, 4.0),
+        description="Weight of background, interior and boundary in both losses",
+    )
+    unlabelled_weight: Annotated[float, Ge(0)] = Field(
+        1.0, description="Weight of the loss on unlabelled tiles; 0 is the control arm"
+    )
+    ramp: Fraction = Field(
+        0.1, description="Fraction of the stage over which that weight rises from 0"
+    )
+    quantile: Fraction = Field(
+        0.2, description="Share of each class's pixels left out as least confident (k)"
+    )
+    quantile_decay: Fraction = Field(
+        0.99, description="Decay a step of the running mean of these percentiles"
+    )
+    bias_correction: bool = Field(
+        True,
+        description="Average the first percentiles evenly, so that the running mean "
+        "follows from the first step on",
+    )
+    filtering: bool = Field(True, description="Leave out unconfident pixels at all")
+    teacher_views: Literal[1, 2, 4, 8] = Field(
+        8, description="Flips and rotations the teacher's probability is averaged over"
+    )
+    teacher_half_life: Fraction = Field(
+        0.05,
+        description="Half-life of the teacher, fraction of the stage's steps; "
+        "not used when a fixed decay is given",
+    )
+    teacher_decay: Fraction | None = Field(
+        None, description="Fixed decay of the teacher at each of its updates"
+    )
+    teacher_interval: Count = Field(1, description="Steps between teacher updates")
+    momentum_teacher: bool = Field(
+        True, description="Let the teacher follow the student; off: it stays frozen"
+    )
+    bank: Count = Field(
+        32, description="Unlabelled tiles whose pseudo-labels are kept for some steps"
+    )
+    fresh: Count = Field(
+        2,
+        description="Tiles a step that the teacher labels anew, oldest first; "
+        "as many as the unlabelled batch: none is ever used twice",
+    )
+    predict_with: Literal["teacher", "student"] = Field(
+        "teacher", description="Which network the model is in the end"
+    )
+    intensity: IntensitySettings = IntensitySettings()
+
+
+class Settings(Frozen):
+    """What every method has in common."""
+
+    title: ClassVar[str]
+    sentence: ClassVar[str]
+
+    name: str
+    preset: Preset = Field("default", description="Where the values come from")
+    steps: Annotated[int, Ge(1)] = Field(
+        600, description="Gradient steps of the run, all stages together"
+    )
+    tile_size: Annotated[int, Interval(ge=32, le=1024), Field(multiple_of=32)] = Field(
+        128, description="Side of a training tile, pixels"
+    )
+    boundary: Literal["inner", "outer"] = Field(
+        "inner",
+        description="Boundary class inside the object (1 px) or around it",
+    )
+    seed: Annotated[int, Ge(0)] = Field(0, description="Seed of all random draws")
+    validate_every: Fraction = Field(
+        0.1,
+        description="Fraction of the steps between two looks at the validation tiles",
+    )
+    minimum_size: Annotated[int, Ge(0)] = Field(
+        8, description="Objects smaller than this are dropped, pixels"
+    )
+    watershed: Literal["components", "mahotas"] = Field(
+        "components",
+        description="Flood inside the foreground, or the whole image as in the paper",
+    )
+    threshold_rule: Literal["plateau", "best"] = Field(
+        "plateau", description="Middle of the best thresholds, or the single best pair"
+    )
+    network: NetworkSettings = NetworkSettings()
+
+    @classmethod
+    def of_preset(cls, preset: Preset) -> Self:
+        """The settings of a preset."""
+        return cls(preset=preset, **(cls.paper_values() if preset == "paper" else {}))
+
+    @classmethod
+    def paper_values(cls) -> dict[str, Any]:
+        """What the paper prints, where the default departs from it."""
+        return {
+            "boundary": "outer",
+            "watershed": "mahotas",
+            "threshold_rule": "best",
+            "minimum_size": 0,
+        }
+
+
+_PAPER_SUPERVISED = SupervisedStageSettings(batch=5, average_half_life=0.0)
+_PAPER_CONSISTENCY = ConsistencyStageSettings(
+    class_weights=(1.0, 1.0, 1.0),
+    ramp=0.0,
+    bias_correction=False,
+    teacher_decay=0.99,
+    teacher_interval=100,
+    bank=8,
+    fresh=8,
+    predict_with="student",
+)
+
+
+class SupervisedSettings(Settings):
+    """The supervised baseline of ACTIS: weighted cross-entropy on labelled tiles."""
+
+    title: ClassVar[str] = "Supervised"
+    sentence: ClassVar[str] = "Learns from the labelled tiles alone."
+
+    name: Literal["supervised"] = "supervised"
+    supervised: SupervisedStageSettings = SupervisedStageSettings()
+
+    @classmethod
+    def paper_values(cls) -> dict[str, Any]:
+        """ACTIS section 3.2: 100,000 steps of 5 tiles, checked every 200 steps."""
+        return {
+            **super().paper_values(),
+            "steps": 100_000,
+            "validate_every": 0.002,
+            "supervised": _PAPER_SUPERVISED,
+        }
+
+
+class ActisSettings(Settings):
+    """ACTIS: supervised baseline, then mean-teacher augmentation consistency."""
+
+    title: ClassVar[str] = "ACTIS"
+    sentence: ClassVar[str] = (
+        "Learns from the labelled tiles, then also from all unlabelled images: a slowly "
+        "moving teacher labels them, and only its confident pixels count."
+    )
+
+    name: Literal["actis"] = "actis"
+    supervised_fraction: Fraction = Field(
+        0.5, description="Part of the steps spent in the supervised stage"
+    )
+    restart_fraction: Fraction = Field(
+        0.25, description="The same when a run starts from an earlier model"
+    )
+    supervised: SupervisedStageSettings = SupervisedStageSettings()
+    consistency: ConsistencyStageSettings = ConsistencyStageSettings()
+
+    @classmethod
+    def paper_values(cls) -> dict[str, Any]:
+        """ACTIS section 3.2: 100,000 supervised and 50,000 consistency steps."""
+        return {
+            **super().paper_values(),
+            "steps": 150_000,
+            "supervised_fraction": 2 / 3,
+            "validate_every": 200 / 150_000,
+            "supervised": _PAPER_SUPERVISED,
+            "consistency": _PAPER_CONSISTENCY,
+        }

@@ -1,0 +1,120 @@
+"""Class targets on the device, the twin of :func:`segmentation.classes.class_targets`.
+
+Targets are computed *after* the instance map is warped, so that a boundary is one pixel
+thick at any zoom and no class is ever interpolated.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch.nn import functional
+
+from napari_semiseg.segmentation.classes import (
+    BACKGROUND,
+    BOUNDARY,
+    IGNORE,
+    INTERIOR,
+    SMALLEST_DIAMETER,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SMALLEST_AREA = math.pi * (SMALLEST_DIAMETER / 2) ** 2
+
+
+def class_targets(
+    instances: Tensor,
+    annotated: Tensor,
+    valid: Tensor,
+    mode: Literal["inner", "outer"] = "inner",
+) -> Tensor:
+    """Background, interior and boundary of a batch of instance maps.
+
+    Parameters
+    ----------
+    instances
+        int64 ``(B, Y, X)``: ids >= 1, 0 no object, -1 ignore.
+    annotated
+        bool ``(B, Y, X)``: where the class is known.
+    valid
+        bool ``(B, Y, X)``: False outside the tile; no boundary arises beside it.
+    mode
+        ``inner``: object pixels beside another label (an object of less than 5 px
+        diameter, or without interior then: as ``outer``). ``outer`` (ACTIS): ground
+        beside an object, and both sides of a contact.
+
+    Returns
+    -------
+    Tensor
+        int64 ``(B, Y, X)``, ``IGNORE`` where unknown.
+    """
+    is_object = (instances > 0) & valid
+    edge = _beside_another(instances.clamp_min(0), valid)
+    ground_edge = edge & ~is_object
+    if mode == "outer":
+        boundary = ground_edge | (edge & is_object & _at_contact(instances, valid))
+    else:
+        small = _too_small(instances.clamp_min(0), edge) & is_object
+        around_small = _beside(small & valid) & ground_edge
+        kept = edge & is_object & (~small | _at_contact(instances, valid))
+        boundary = around_small | kept
+    target = torch.full_like(instances, BACKGROUND)
+    target[is_object] = INTERIOR
+    target[boundary] = BOUNDARY
+    # The outline of an object is known also where nobody labelled the ground beyond it.
+    known = (annotated | (boundary & ~is_object)) & (instances >= 0) & valid
+    return target.where(known, IGNORE)
+
+
+def _neighbours(n_axes: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Slices of a batch that pair every pixel with its next along each spatial axis."""
+    pairs = []
+    for axis in range(1, n_axes):
+        before = [slice(None)] * n_axes
+        after = [slice(None)] * n_axes
+        before[axis], after[axis] = slice(None, -1), slice(1, None)
+        pairs.append((tuple(before), tuple(after)))
+    return pairs
+
+
+def _beside_another(ids: Tensor, valid: Tensor) -> Tensor:
+    """Pixels with a valid direct neighbour of another id."""
+    edge = torch.zeros_like(valid)
+    for a, b in _neighbours(ids.ndim):
+        differ = (ids[a] != ids[b]) & valid[a] & valid[b]
+        edge[a] |= differ
+        edge[b] |= differ
+    return edge
+
+
+def _beside(mask: Tensor) -> Tensor:
+    """Pixels with a direct neighbour inside the mask."""
+    beside = torch.zeros_like(mask)
+    for a, b in _neighbours(mask.ndim):
+        beside[a] |= mask[b]
+        beside[b] |= mask[a]
+    return beside
+
+
+def _at_contact(instances: Tensor, valid: Tensor) -> Tensor:
+    """Pixels that see two different objects in their 3 x 3 neighbourhood."""
+    ids = instances.clamp_min(0).where(valid, 0).float()
+    far = float(1 << 25)
+    largest = functional.max_pool2d(ids, 3, 1, 1)
+    smallest = -functional.max_pool2d(-ids.where(ids > 0, far), 3, 1, 1)
+    return largest > smallest
+
+
+def _too_small(ids: Tensor, edge: Tensor) -> Tensor:
+    """Pixels of objects that an inner boundary would eat up."""
+    n = int(ids.max()) + 1
+    offset = torch.arange(len(ids), device=ids.device).view(-1, 1, 1) * n
+    keys = ids + offset
+    area = torch.bincount(keys.flatten(), minlength=n * len(ids))
+    interior = torch.bincount(keys[~edge], minlength=n * len(ids))
+    small = (area < _SMALLEST_AREA) | (interior == 0)
+    return small[keys]

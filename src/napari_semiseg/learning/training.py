@@ -1,0 +1,399 @@
+"""The one training loop: a generator of frozen reports.
+
+It knows no method: a method is a plan of stages (:mod:`learning.methods`), a stage an
+optimiser and a loss. Whoever iterates may stop at any report; all that the next step depends
+on is in the object, and in its checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.checkpoint import load_state, save_state
+from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler, place
+from napari_semiseg.learning.equipment import Equipment
+from napari_semiseg.learning.methods import METHODS, PlannedStage, Stage, parse_settings
+from napari_semiseg.learning.model import Model
+from napari_semiseg.learning.networks import build_network
+from napari_semiseg.learning.preview import preview
+from napari_semiseg.learning.randomness import Randomness
+from napari_semiseg.learning.report import PreviewArrays, Report
+from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
+from napari_semiseg.learning.training_card import make_card
+from napari_semiseg.learning.validation import score_tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.learning.networks import SegmentationNetwork
+    from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.training_set import TrainingSet
+
+SMALLEST_BATCH_SCALE = 0.25
+_CALIBRATION_STEPS = 2
+
+
+class DivergedError(SemisegError):
+    """The loss is no number any more."""
+
+
+class Training:
+    """A run of one method on one training set.
+
+    Iterate over it for one :class:`Report` a gradient step.
+
+    Parameters
+    ----------
+    training_set
+        Labelled tiles and unlabelled images.
+    settings
+        Of one of the methods.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``, or a torch device.
+    start
+        A model to go on from; its network is copied and replaces that of the settings.
+
+    Raises
+    ------
+    SemisegError
+        When there is no tile to learn from, or the start model does not fit the images.
+    """
+
+    def __init__(
+        self,
+        training_set: TrainingSet,
+        settings: Settings,
+        *,
+        device: str | torch.device = "auto",
+        start: Model | None = None,
+    ) -> None:
+        _check(training_set, start)
+        self.training_set = training_set
+        self.device = choose_device(str(device))
+        self.messages: list[str] = []
+        self.start_card = start.card if start else None
+        self.network, self.settings = self._make_network(settings, start)
+        random = Randomness(settings.seed, self.device)
+        size = settings.tile_size
+        unlabelled = UnlabelledSampler(training_set.unlabelled, size, self.device)
+        self.equipment = Equipment(
+            self.network,
+            LabelledSampler(training_set.training, size, self.device),
+            unlabelled,
+            random,
+            self.device,
+        )
+        self.step = 0
+        self.plan = self._make_plan()
+        self._stage: Stage | None = None
+        self._stage_index = 0
+        self._best: dict[str, Any] | None = None
+        self._scaler = torch.amp.GradScaler(
+            self.device.type, enabled=needs_gradient_scaler(self.device)
+        )
+        self._announce()
+
+    @classmethod
+    def resume(
+        cls, path: Path, training_set: TrainingSet, *, device: str | torch.device = "auto"
+    ) -> Training:
+        """Go on from a checkpoint: the weights end as those of an unbroken run would.
+
+        Bitwise on the same kind of CPU with the same number of threads.
+        """
+        state = load_state(path)
+        settings = parse_settings(state["settings"])
+        without = settings.network.model_copy(update={"weights": "none"})
+        training = cls(
+            training_set,
+            settings.model_copy(update={"network": without}),
+            device=device,
+        )
+        training._load_state(state, settings)
+        return training
+
+    @property
+    def total_steps(self) -> int:
+        """Gradient steps of all stages together."""
+        return self.settings.steps
+
+    @property
+    def stage_name(self) -> str:
+        """Name of the stage under way, or of the last one."""
+        return self.plan[min(self._stage_index, len(self.plan) - 1)].name
+
+    def __iter__(self) -> Iterator[Report]:
+        """Train from where it stands to the end."""
+        while self.step < self.total_steps:
+            yield self._advance()
+
+    def set_total_steps(self, n_steps: int) -> None:
+        """Make the run longer or shorter; at the earliest it ends with the next step."""
+        n_steps = max(n_steps, self.step + 1)
+        self.settings = self.settings.model_copy(update={"steps": n_steps})
+        self.plan = self._make_plan()
+        if self._stage is not None:
+            done = self._steps_before(self._stage_index)
+            self._stage.n_steps = max(
+                self.plan[self._stage_index].n_steps, self.step - done + 1
+            )
+
+    def seconds_per_step(self) -> dict[str, float]:
+        """Time a step of each stage costs here, measured without learning anything."""
+        return {planned.name: self._time_stage(planned) for planned in self.plan}
+
+    def halve_batch(self) -> str | None:
+        """Take smaller batches from now on; the sentence to show, None at the minimum."""
+        scale = self.equipment.batch_scale / 2
+        if scale < SMALLEST_BATCH_SCALE:
+            return None
+        self.equipment.batch_scale = scale
+        self.network.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return (
+            "The GPU's memory did not suffice: going on with batches "
+            f"{1 / scale:g} times smaller than set."
+        )
+
+    def model(self) -> Model:
+        """The best network so far by the validation tiles, else the latest."""
+        network: SegmentationNetwork = copy.deepcopy(self.network)
+        network.load_state_dict(
+            self._best["weights"] if self._best else self._predictor().state_dict()
+        )
+        network.requires_grad_(False)
+        return Model(network, make_card(self, network))
+
+    def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
+        """What the teacher says of a region now, and which of it the loss would trust."""
+        with self.equipment.random.unchanged():
+            return preview(self._current_stage(), self.device, source, box)
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Write all that the next step depends on, atomically."""
+        stage = self._stage
+        save_state(
+            path,
+            {
+                "settings": self.settings.model_dump(mode="json"),
+                "step": self.step,
+                "stage_index": self._stage_index,
+                "network": self.network.state_dict(),
+                "weights_report": self.weights_sentence,
+                "start_card": self.start_card
+                and self.start_card.model_dump(mode="json"),
+                "random": self.equipment.random.state(),
+                "batch_scale": self.equipment.batch_scale,
+                "scaler": self._scaler.state_dict(),
+                "best": self._best,
+                "stage": stage and stage.state(),
+                "stage_steps": stage and stage.n_steps,
+                "optimizer": stage and stage.optimizer.state_dict(),
+            },
+        )
+
+    # -- one step ---------------------------------------------------------------------
+
+    def _advance(self) -> Report:
+        started = time.perf_counter()
+        with self.equipment.random.own_global():
+            stage = self._current_stage()
+            within = self.step - self._steps_before(self._stage_index)
+            forwards, samples = stage.cost
+            losses, coverage = self._learn(stage, within)
+            stage.after_step(within)
+        self.step += 1
+        ended = within + 1 >= stage.n_steps
+        scores = self._validate(stage) if ended or self._validation_due() else None
+        if ended:
+            self._end_stage(stage)
+        message = " ".join(self.messages) or None
+        self.messages.clear()
+        return Report(
+            stage.name,
+            self.step,
+            self.total_steps,
+            losses,
+            coverage,
+            scores,
+            time.perf_counter() - started,
+            forwards,
+            samples,
+            message,
+        )
+
+    def _learn(self, stage: Stage, within: int) -> tuple[dict[str, float], float | None]:
+        self.network.train()
+        rate = _cosine(*stage.learning_rates, within / max(1, stage.n_steps))
+        for group in stage.optimizer.param_groups:
+            group["lr"] = rate
+        stage.optimizer.zero_grad(set_to_none=True)
+        losses = stage.losses(within)
+        total = losses.total
+        values = torch.stack([total, *losses.terms.values()]).detach().tolist()
+        if not math.isfinite(values[0]):
+            raise DivergedError(
+                f"The loss became {values[0]} at step {self.step + 1}: the learning rate "
+                "is too high for these images. Start again with half of it."
+            )
+        self._scaler.scale(total).backward()
+        self._scaler.step(stage.optimizer)
+        self._scaler.update()
+        coverage = None if losses.coverage is None else float(losses.coverage)
+        return dict(zip(["total", *losses.terms], values, strict=True)), coverage
+
+    def _validation_due(self) -> bool:
+        every = max(1, round(self.settings.validate_every * self.total_steps))
+        return self.settings.validate_every > 0 and self.step % every == 0
+
+    def _validate(self, stage: Stage) -> dict[str, float] | None:
+        """Look at the validation tiles; keep the weights if they are the best so far."""
+        tiles = self.training_set.validation
+        if not tiles:
+            return None
+        scores = score_tiles(stage.predictor, tiles, self.settings, self.device)
+        if self._best is None or scores["ap"] >= self._best["ap"]:
+            weights = {k: v.clone() for k, v in stage.predictor.state_dict().items()}
+            self._best = {"ap": scores["ap"], "step": self.step, "weights": weights}
+        return scores
+
+    # -- stages -----------------------------------------------------------------------
+
+    def _make_plan(self) -> list[PlannedStage]:
+        method = METHODS[self.settings.name]
+        unlabelled = bool(self.equipment.unlabelled.images)
+        plan = method.plan(self.settings, unlabelled, self.start_card is not None)
+        return [planned for planned in plan if planned.n_steps > 0]
+
+    def _steps_before(self, index: int) -> int:
+        return sum(planned.n_steps for planned in self.plan[:index])
+
+    def _current_stage(self) -> Stage:
+        if self._stage is None:
+            self._stage = self.plan[self._stage_index].make(self.equipment)
+        return self._stage
+
+    def _end_stage(self, stage: Stage) -> None:
+        """Let the next stage start from the best weights of this one."""
+        if self._stage_index + 1 == len(self.plan):
+            return
+        best = self._best["weights"] if self._best else stage.predictor.state_dict()
+        self.network.load_state_dict(best)
+        self._stage_index += 1
+        self._stage = None
+
+    def _predictor(self) -> torch.nn.Module:
+        return self.network if self._stage is None else self._stage.predictor
+
+    def _time_stage(self, planned: PlannedStage) -> float:
+        buffers = {k: v.clone() for k, v in self.network.named_buffers()}
+        with self.equipment.random.unchanged(), self.equipment.random.own_global():
+            stage = planned.make(self.equipment)
+            self.network.train()
+            stage.losses(0).total.backward()  # The first one warms up.
+            started = time.perf_counter()
+            for step in range(_CALIBRATION_STEPS):
+                total = stage.losses(step + 1).total
+                total.backward()
+                total.item()  # A GPU is asked for the number, hence waited for.
+            seconds = time.perf_counter() - started
+        self.network.zero_grad(set_to_none=True)
+        for name, buffer in self.network.named_buffers():
+            buffer.copy_(buffers[name])
+        return seconds / _CALIBRATION_STEPS
+
+    # -- beginnings -------------------------------------------------------------------
+
+    def _make_network(
+        self, settings: Settings, start: Model | None
+    ) -> tuple[SegmentationNetwork, Settings]:
+        n_channels = self.training_set.n_channels
+        if start is not None:
+            network: SegmentationNetwork = copy.deepcopy(start.network)
+            network.requires_grad_(True)
+            self.weights_sentence = start.card.weights_source
+            settings = settings.model_copy(update={"network": start.card.network})
+        else:
+            wanted = settings.network.resolve(self.device)
+            network, report = build_network(
+                wanted, n_channels, 3, seed=settings.seed, announce=self.messages.append
+            )
+            self.weights_sentence = report.sentence
+            self.messages.append(report.sentence)
+            settings = settings.model_copy(update={"network": wanted})
+        place(network, self.device)
+        return network, settings
+
+    def _announce(self) -> None:
+        if len(self.plan) == 1 and self.settings.name != "supervised":
+            self.messages.append(
+                "There is no unlabelled image to learn from: "
+                "only the supervised stage runs."
+            )
+        if not self.training_set.validation:
+            self.messages.append(
+                "No tile is set aside for validation, so that the latest weights are "
+                "kept, and scores are measured on the training tiles."
+            )
+
+    def _load_state(self, state: dict[str, Any], settings: Settings) -> None:
+        self.messages.clear()
+        self.settings = settings
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.weights_sentence = state["weights_report"]
+        if state["start_card"] is not None:
+            from napari_semiseg.learning.model import ModelCard
+
+            self.start_card = ModelCard.model_validate(state["start_card"])
+        self.equipment.random.load_state(state["random"])
+        self.equipment.batch_scale = state["batch_scale"]
+        self._scaler.load_state_dict(state["scaler"])
+        self.plan = self._make_plan()
+        self._stage_index = state["stage_index"]
+        self._best = state["best"]
+        if self._best is not None:
+            self._best["weights"] = _moved(self._best["weights"], self.device)
+        if state["stage"] is not None:
+            stage = self._current_stage()
+            stage.n_steps = state["stage_steps"]
+            stage.optimizer.load_state_dict(state["optimizer"])
+            stage.load_state(state["stage"])
+
+
+def _check(training_set: TrainingSet, start: Model | None) -> None:
+    if not training_set.labelled:
+        raise SemisegError(
+            "No tile is labelled yet. Outline every object in one tile, mark it as done, "
+            "then train."
+        )
+    if not training_set.training:
+        raise SemisegError(
+            "All labelled tiles are set aside for validation: nothing is left to learn "
+            "from. Mark at least one of them for training."
+        )
+    if start is not None and start.card.n_channels != training_set.n_channels:
+        raise SemisegError(
+            f"The model to start from takes {start.card.n_channels} channel(s), but the "
+            f"images have {training_set.n_channels}. Start from scratch."
+        )
+
+
+def _cosine(first: float, last: float, t: float) -> float:
+    """Cosine decay from ``first`` at t = 0 to ``last`` at t = 1."""
+    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * t))
+
+
+def _moved(weights: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: tensor.to(device) for name, tensor in weights.items()}

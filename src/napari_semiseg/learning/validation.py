@@ -1,0 +1,97 @@
+"""How good a network is on labelled tiles, while it trains."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from napari_semiseg.learning.devices import precision
+from napari_semiseg.learning.teacher import evaluating
+from napari_semiseg.prediction.predict import predict_probability
+from napari_semiseg.segmentation.metrics import score_image
+from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
+from napari_semiseg.segmentation.watershed import instances_from_probability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.training_set import LabelledTile
+
+
+def probability_forward(
+    network: nn.Module, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """Class probabilities of a batch by a network in evaluation mode."""
+
+    def forward(x: Tensor) -> Tensor:
+        with precision(device):
+            logits = network(x)
+        out: Tensor = logits.float().softmax(1)
+        return out
+
+    return forward
+
+
+def tile_probabilities(
+    network: nn.Module, tiles: Sequence[LabelledTile], device: torch.device
+) -> list[NDArray[np.float32]]:
+    """Softmax ``(K, *S)`` of each tile, predicted with its surroundings.
+
+    The network is in evaluation mode meanwhile and in its old mode afterwards. (The public
+    code validates in training mode and on logits, so that thresholds mean nothing and the
+    statistics of batch normalisation drift.)
+    """
+    with evaluating(network):
+        forward = probability_forward(network, device)
+        return [
+            predict_probability(forward, source, region=box, device=device)
+            for source, box in (tile.region() for tile in tiles)
+        ]
+
+
+def score_tiles(
+    network: nn.Module,
+    tiles: Sequence[LabelledTile],
+    settings: Settings,
+    device: torch.device,
+) -> dict[str, float]:
+    """Scores on labelled tiles at the thresholds that suit them best.
+
+    Returns
+    -------
+    dict[str, float]
+        ``ap`` (precision x recall at IoU 0.5), ``f1``, ``s_dsb``: means over the tiles.
+    """
+    probabilities = tile_probabilities(network, tiles, device)
+    truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
+    found = search_thresholds(
+        probabilities,
+        truths,
+        form=settings.watershed,
+        min_size=settings.minimum_size,
+        rule=settings.threshold_rule,
+    )
+    scores = [
+        score_image(
+            instances_from_probability(
+                probability,
+                found.thresholds,
+                min_size=settings.minimum_size,
+                form=settings.watershed,
+            ),
+            truth.instances,
+            annotated=truth.annotated,
+        )
+        for probability, truth in zip(probabilities, truths, strict=True)
+    ]
+    return {
+        "ap": statistics.fmean(s.ap_actis for s in scores),
+        "f1": statistics.fmean(s.f1 for s in scores),
+        "s_dsb": statistics.fmean(s.s_dsb for s in scores),
+    }
