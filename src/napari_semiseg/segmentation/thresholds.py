@@ -97,8 +97,8 @@ def search_thresholds(
     """Choose the thresholds of the watershed by the objects of labelled tiles.
 
     All 12 x 12 pairs of `GRID` are tried, the two thresholds together and not one after
-    the other. A score is the mean over the tiles of precision x recall at an IoU of 0.5,
-    on annotated pixels; predicted objects mostly outside of them are not judged.
+    the other. A score is the mean over the tiles of precision x recall at an IoU of
+    0.5, on annotated pixels; predicted objects mostly outside of them are not judged.
 
     Parameters
     ----------
@@ -166,14 +166,15 @@ class _Tile:
                 f"Probability and truth differ in shape: {probability.shape[1:]} "
                 f"against {truth.instances.shape}."
             )
-        self.probability = probability
+        precision = np.result_type(probability, np.float32)
+        self.probability = probability.astype(precision, copy=False)
         self.truth = truth
         self.form: Form = form
         self.min_size = min_size
         known = truth.annotated & (truth.instances > 0)
         self.n_objects = len(np.unique(truth.instances[known]))
-        self._foreground = np.sort(1 - probability[0], axis=None)
-        self._interior = np.sort(probability[1], axis=None)
+        self._foreground = np.sort(1 - self.probability[0], axis=None)
+        self._interior = np.sort(self.probability[1], axis=None)
         self._scores: dict[tuple[int, int], float] = {}
 
     def score(self, thresholds: Thresholds) -> float:
