@@ -10,8 +10,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import huggingface_hub
 import timm
+from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
@@ -54,7 +54,7 @@ def imagenet_file(
     """
     repository, revision = _imagenet_address(encoder)
     fetch = functools.partial(
-        huggingface_hub.hf_hub_download,
+        hf_hub_download,
         repository,
         "model.safetensors",
         revision=revision,
@@ -63,16 +63,21 @@ def imagenet_file(
     )
     with contextlib.suppress(LocalEntryNotFoundError):
         return Path(fetch(local_files_only=True))
-    host = endpoint or huggingface_hub.constants.ENDPOINT
-    if huggingface_hub.constants.HF_HUB_OFFLINE or not _reachable(host):
-        raise WeightsUnavailableError(_unreachable(encoder, host))
+    host = endpoint or constants.ENDPOINT
+    if constants.HF_HUB_OFFLINE:
+        raise WeightsUnavailableError(
+            _unreachable(encoder, "HF_HUB_OFFLINE forbids it")
+        )
+    silent = f"{host} does not answer"
+    if not _reachable(host):
+        raise WeightsUnavailableError(_unreachable(encoder, silent))
     if announce is not None:
         announce(f"Downloading ImageNet weights of {encoder} from {host}/{repository}.")
     try:
         return Path(fetch())
     except (OSError, HfHubHTTPError) as error:
         # Without a connection the hub raises a kind of OSError: no fault of the disk.
-        raise WeightsUnavailableError(_unreachable(encoder, host)) from error
+        raise WeightsUnavailableError(_unreachable(encoder, silent)) from error
 
 
 def _imagenet_address(encoder: str) -> tuple[str, str | None]:
@@ -114,8 +119,8 @@ def _reachable(address: str) -> bool:
     return bool(answered)
 
 
-def _unreachable(encoder: str, host: str) -> str:
+def _unreachable(encoder: str, reason: str) -> str:
     return (
-        f"The ImageNet weights of the encoder {encoder} cannot be downloaded: {host} "
-        "does not answer. Connect to the internet, or name a file of weights."
+        f"The ImageNet weights of the encoder {encoder} cannot be downloaded: "
+        f"{reason}. Connect to the internet, or name a file of weights."
     )
