@@ -1,0 +1,1 @@
+"""Runs: folders that one training process writes and anyone may watch."""

@@ -1,0 +1,81 @@
+"""What a run needs of a training, and what its end finds out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from napari_semiseg.runs.checkpoints import Saved
+from napari_semiseg.runs.previews import Previewing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from napari_semiseg.runs.events import Event
+
+Ending = Literal["finished", "stopped", "interrupted"]
+
+
+class Step(Protocol):
+    """What one step reports; see the training loop's ``Report``."""
+
+    @property
+    def stage(self) -> str: ...  # noqa: D102
+    @property
+    def step(self) -> int: ...  # noqa: D102
+    @property
+    def n_steps(self) -> int: ...  # noqa: D102
+    @property
+    def losses(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def coverage(self) -> float | None: ...  # noqa: D102
+    @property
+    def scores(self) -> Mapping[str, float] | None: ...  # noqa: D102
+    @property
+    def seconds(self) -> float: ...  # noqa: D102
+    @property
+    def forwards(self) -> int: ...  # noqa: D102
+    @property
+    def samples(self) -> int: ...  # noqa: D102
+    @property
+    def message(self) -> str | None: ...  # noqa: D102
+
+
+class Trainable(Saved, Previewing, Protocol):
+    """The part of a ``Training`` that a run needs."""
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages together."""
+        ...
+
+    def __iter__(self) -> Iterator[Step]:
+        """Go on from where it stands, one report a step."""
+        ...
+
+    def halve_batch(self) -> str | None:
+        """Make the batch smaller, saying so; None at the minimum."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the end of a run found out about its model."""
+
+    accepted: bool
+    verdict: str
+    tuned_on: str | None
+    scores: Mapping[str, float]
+
+
+class Finish(Protocol):
+    """Evaluates and saves the model once the steps are made."""
+
+    def __call__(
+        self,
+        ending: Ending,
+        should_stop: Callable[[], bool],
+        write: Callable[..., Event],
+    ) -> Outcome | None:
+        """Give up (None) when ``should_stop`` says so; ``write`` writes an event."""
+        ...
