@@ -1,0 +1,1 @@
+"""The project folder on disk: images, tiles, annotations, corrections, owners."""
