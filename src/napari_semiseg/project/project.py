@@ -1,0 +1,288 @@
+"""A project: a folder with everything the program knows about some images."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.files import make_folder, write_json
+from napari_semiseg.project.catalogue import (
+    AddedImages,
+    SkippedImage,
+    catalogue,
+    fitting,
+)
+from napari_semiseg.project.locks import project_lock
+from napari_semiseg.project.migrations import (
+    PROJECT_MIGRATIONS,
+    PROJECT_VERSION,
+    read_record,
+)
+from napari_semiseg.project.opening import ImageOpener
+from napari_semiseg.project.places import (
+    expand,
+    find_item,
+    images_below,
+    possible_places,
+    recorded_path,
+    stamp_of,
+)
+from napari_semiseg.project.records import ImageItem, ProjectFile
+from napari_semiseg.project.sources import NormalisedSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pydantic import JsonValue
+
+    from napari_semiseg.exchange.images import LazyFrame
+    from napari_semiseg.project.records import Role, Task
+
+FILE_NAME = "project.json"
+
+
+class Project:
+    """A project folder that is open; make one with `create` or `open`.
+
+    Attributes
+    ----------
+    folder
+        Absolute path. It may be moved, copied or zipped while nobody works on it.
+    """
+
+    def __init__(self, folder: Path, file: ProjectFile) -> None:
+        self.folder = folder
+        self._file = file
+        self._opener = ImageOpener(folder)
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        task: Task = "instances",
+        classes: Sequence[str] = ("object",),
+    ) -> Project:
+        """Make a project in a new or existing folder.
+
+        Parameters
+        ----------
+        task
+            Objects one by one, or one class per pixel.
+        classes
+            Names without the background, which is always class 0.
+
+        Raises
+        ------
+        SemisegError
+            When the folder is a project already, or the classes are not distinct names.
+        """
+        place = Path(folder).expanduser().resolve()
+        if (place / FILE_NAME).exists():
+            raise SemisegError(f"{place} is a project already: open it instead.")
+        names = _class_names(classes)
+        make_folder(place)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        project = cls(place, ProjectFile(task=task, classes=names, created=created))
+        project._write(project._file)
+        return project
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Project:
+        """Open a project by its folder, or by the ``project.json`` in it.
+
+        Raises
+        ------
+        SemisegError
+            When it is no project, damaged, or made by a newer version.
+        """
+        place = Path(folder).expanduser().resolve()
+        place = place.parent if place.name == FILE_NAME else place
+        if not (place / FILE_NAME).is_file():
+            raise SemisegError(
+                f"{place} is not a project: it holds no {FILE_NAME}. "
+                "Make one with: napari-semiseg init PROJECT IMAGE..."
+            )
+        return cls(place, _read(place))
+
+    @property
+    def task(self) -> Task:
+        """``instances`` or ``semantic``."""
+        return self._file.task
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, without the background."""
+        return self._file.classes
+
+    @property
+    def images(self) -> tuple[ImageItem, ...]:
+        """All images and frames, in the order they were added."""
+        return self._file.images
+
+    @property
+    def settings(self) -> Mapping[str, JsonValue]:
+        """Choices that belong to the project, by name."""
+        return self._file.settings
+
+    def image(
+        self, name: str | Path | ImageItem, frame: int | None = None
+    ) -> ImageItem:
+        """The image with this id, path, file name or stem, and frame of a stack.
+
+        Raises
+        ------
+        SemisegError
+            When none fits, naming near matches, or several do.
+        """
+        if isinstance(name, ImageItem):
+            name, frame = name.id, None
+        return find_item(self.images, name, frame, self.folder)
+
+    def add_images(
+        self,
+        paths: Iterable[str | Path],
+        axes: str | None = None,
+        channels: Sequence[int] | None = None,
+        role: Role = "pool",
+        progress: Callable[[Path], None] | None = None,
+    ) -> AddedImages:
+        """Add image files, and the images directly in folders; bad ones are skipped.
+
+        Parameters
+        ----------
+        axes, channels
+            How to read the files, where a guess could be wrong.
+        role
+            ``test`` images never train, not even as unlabelled ones.
+        progress
+            Called with each file before it is read.
+
+        Returns
+        -------
+        AddedImages
+            New items, one a frame, and the files skipped with the reason.
+        """
+        read, skipped = [], []
+        for path in expand(paths):
+            if progress:
+                progress(path)
+            try:
+                read.append(
+                    catalogue(
+                        path, self.folder, axes=axes, channels=channels, role=role
+                    )
+                )
+            except SemisegError as error:
+                skipped.append(SkippedImage(path, str(error), error))
+        with project_lock(self.folder):
+            present = self.reload().images
+            joined = fitting(read, present, self.folder)
+            if joined.added:
+                self._write(self._with_images((*present, *joined.added)))
+        return AddedImages(joined.added, (*skipped, *joined.skipped))
+
+    def frame(self, item: ImageItem) -> LazyFrame:
+        """Raw pixels of an image, after making sure that they are its pixels.
+
+        Raises
+        ------
+        SemisegError
+            When the file is missing, or holds other pixels than those that were added.
+        """
+        return self._opener.open(item)
+
+    def source(self, item: ImageItem) -> NormalisedSource:
+        """Pixels of an image, normalised by its stored percentiles (an `ImageSource`).
+
+        Raises
+        ------
+        SemisegError
+            As `frame` does.
+        """
+        return NormalisedSource(self._opener.pixels(item), item.low, item.high)
+
+    def describe(self, item: ImageItem) -> str:
+        """The image in words: name, channels, frames, size."""
+        return f"{item.name}: {item.words}"
+
+    def missing(self) -> list[ImageItem]:
+        """Images whose file is not where it was."""
+        return [i for i in self.images if not any(possible_places(i, self.folder))]
+
+    def relocate(self, folder: str | Path) -> int:
+        """Search a folder and its subfolders for images that are missing or changed.
+
+        An image is recognised by shape, type and pixels, whatever it is called now.
+
+        Returns
+        -------
+        int
+            How many images (frames) were found again.
+        """
+        lost = [item for item in self.images if not self._opener.present(item)]
+        files = list(images_below(Path(folder).expanduser().resolve()))
+        search = self._opener.search
+        found = {item.id: path for item in lost if (path := search(item, files))}
+        if found:
+            with project_lock(self.folder):
+                images = [self._moved(i, found.get(i.id)) for i in self.reload().images]
+                self._write(self._with_images(images))
+            self._opener.forget()
+        return len(found)
+
+    def set_role(self, item: ImageItem, role: Role) -> ImageItem:
+        """Make an image part of the pool, or hold it out for testing."""
+        with project_lock(self.folder):
+            images = [
+                i.model_copy(update={"role": role}) if i.id == item.id else i
+                for i in self.reload().images
+            ]
+            self._write(self._with_images(images))
+        return self.image(item)
+
+    def update_settings(self, **settings: JsonValue) -> None:
+        """Change some of the project's settings."""
+        with project_lock(self.folder):
+            changed = {**self.reload().settings, **settings}
+            self._write(self._file.model_copy(update={"settings": changed}))
+
+    def reload(self) -> ProjectFile:
+        """Read ``project.json`` again, which another program may have changed."""
+        self._file = _read(self.folder)
+        return self._file
+
+    def _with_images(self, images: Iterable[ImageItem]) -> ProjectFile:
+        return self._file.model_copy(update={"images": tuple(images)})
+
+    def _write(self, file: ProjectFile) -> None:
+        """The one place that writes ``project.json``."""
+        write_json(self.folder / FILE_NAME, file.model_dump(mode="json"))
+        self._file = file
+
+    def _moved(self, item: ImageItem, path: Path | None) -> ImageItem:
+        if path is None:
+            return item
+        place = {
+            "path": recorded_path(path, self.folder),
+            "seen_at": path.as_posix(),
+            "stamp": stamp_of(path),
+        }
+        return item.model_copy(update=place)
+
+
+def _read(folder: Path) -> ProjectFile:
+    path = folder / FILE_NAME
+    return read_record(path, ProjectFile, PROJECT_VERSION, PROJECT_MIGRATIONS)
+
+
+def _class_names(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in classes)
+    if not all(names) or len(set(names)) != len(names) or not names:
+        raise SemisegError(
+            "Give each class a name of its own, such as: nucleus,debris."
+        )
+    if "background" in names:
+        raise SemisegError("background is always class 0: name the other classes.")
+    return names
