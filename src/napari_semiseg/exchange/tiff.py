@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.axes import sizes
-from napari_semiseg.exchange.pixel_size import in_micrometres
-from napari_semiseg.exchange.read_tiff import stored_tiff
+from napari_semiseg.exchange.imagej import (
+    check_written,
+    micrometre_spacing,
+    save_imagej,
+)
 from napari_semiseg.exchange.selection import select_objects
 from napari_semiseg.files import make_folder, replace_file, write_json
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST_UINT16 = 65535
-_IMAGEJ_NAMES = {"C": "channels", "Z": "slices", "T": "frames"}
-_SHOWN = ("hyperstack", "mode", "unit", "spacing", "min", "max")
-_LARGEST_CLASSIC = 2**32 - 2**20  # Bytes; ImageJ's own form ends at 4 GB.
 
 
 @dataclass(frozen=True)
@@ -110,28 +108,17 @@ def write_instances(
     size = None if pixel_size is None else tuple(map(float, pixel_size))
     _write(path, mask, size, unit, axes)
     n_objects = int(np.unique(kept[kept > 0]).size)
-    sidecar = path.with_suffix(".json")
-    exported = ExportedMask(path, sidecar, n_objects, mask.dtype.name, dropped)
-    write_json(
-        sidecar,
-        {
-            "file": path.name,
-            "axes": axes,
-            "shape": list(mask.shape),
-            "dtype": exported.dtype,
-            "pixel_size": None if size is None else list(size),
-            "pixel_unit": None if size is None else unit,
-            "n_objects": n_objects,
-            "dropped": dropped,
-            "options": {
-                "consecutive": consecutive,
-                "drop_border": drop_border,
-                "min_area": min_area,
-                "max_area": max_area,
-                "fill_holes": fill_holes,
-            },
-        },
+    exported = ExportedMask(
+        path, path.with_suffix(".json"), n_objects, mask.dtype.name, dropped
     )
+    options = {
+        "consecutive": consecutive,
+        "drop_border": drop_border,
+        "min_area": min_area,
+        "max_area": max_area,
+        "fill_holes": fill_holes,
+    }
+    _write_sidecar(exported, axes, mask.shape, size, unit, options)
     return exported
 
 
@@ -213,97 +200,32 @@ def _write(
     axes: str,
 ) -> None:
     make_folder(path.parent)
-    spacing = _spacing(axes, pixel_size, unit)
+    spacing = micrometre_spacing(axes, pixel_size, unit)
 
     def write_and_check(temporary: Path) -> None:
-        _save(temporary, array, spacing, axes)
-        _check_written(temporary, path, array, spacing)
+        save_imagej(temporary, array, spacing, axes)
+        check_written(temporary, array, spacing, path.name)
 
     replace_file(path, write_and_check)
 
 
-def _save(
-    path: Path, array: NDArray[Any], spacing: dict[str, float], axes: str
+def _write_sidecar(
+    exported: ExportedMask,
+    axes: str,
+    shape: tuple[int, ...],
+    pixel_size: tuple[float, ...] | None,
+    unit: str | None,
+    options: dict[str, Any],
 ) -> None:
-    large = array.nbytes > _LARGEST_CLASSIC
-    content = _imagej_content(array, spacing, axes)
-    options: dict[str, Any] = {"photometric": "minisblack"}
-    if spacing:
-        # A dimensionless unit: ImageJ's own text says which.
-        options["resolution"] = (1 / spacing["X"], 1 / spacing["Y"])
-        options["resolutionunit"] = "NONE"
-    if large or array.dtype == np.uint32:
-        # Not ImageJ's own form for tifffile, yet ImageJ reads it with ImageJ's text.
-        lines = [
-            "ImageJ=1.54f",
-            *(f"{name}={value}" for name, value in content.items()),
-        ]
-        options |= {"description": "\n".join([*lines, ""]), "metadata": None}
-        options |= {"bigtiff": large}
-    else:
-        shown = {name: content[name] for name in _SHOWN if name in content}
-        options |= {"imagej": True, "metadata": {"axes": axes, **shown}}
-    tifffile.imwrite(path, array, **options)
-
-
-def _imagej_content(
-    array: NDArray[Any], spacing: dict[str, float], axes: str
-) -> dict[str, Any]:
-    """Say what ImageJ itself would say in the description of the file."""
-    content: dict[str, Any] = {}
-    counts = {
-        _IMAGEJ_NAMES[letter]: size
-        for letter, size in zip(axes, array.shape, strict=True)
-        if letter in _IMAGEJ_NAMES
+    statement = {
+        "file": exported.path.name,
+        "axes": axes,
+        "shape": list(shape),
+        "dtype": exported.dtype,
+        "pixel_size": None if pixel_size is None else list(pixel_size),
+        "pixel_unit": None if pixel_size is None else unit,
+        "n_objects": exported.n_objects,
+        "dropped": exported.dropped,
+        "options": options,
     }
-    if counts:
-        content = {"images": int(np.prod(list(counts.values()))), **counts}
-        content |= {"hyperstack": "true", "mode": "grayscale"}
-    if spacing:
-        content["unit"] = "um"
-    if "Z" in spacing:
-        content["spacing"] = spacing["Z"]
-    # Without a range, ImageJ shows a mask of few objects as black.
-    low, high = min(0.0, float(array.min())), float(array.max())
-    return content | {"min": low, "max": high if high > low else low + 1}
-
-
-def _spacing(
-    axes: str, pixel_size: tuple[float, ...] | None, unit: str | None
-) -> dict[str, float]:
-    """Micrometres per pixel of each spatial axis; empty where not known."""
-    spatial = [letter for letter in axes if letter in "ZYX"]
-    if pixel_size is None:
-        return {}
-    if len(pixel_size) != len(spatial):
-        raise SemisegError(
-            f"The pixel size {pixel_size} does not fit the axes {axes!r}: state one "
-            f"number for each of {', '.join(spatial)}."
-        )
-    lengths = [in_micrometres(length, unit) for length in pixel_size]
-    known = [length for length in lengths if length is not None]
-    return dict(zip(spatial, known, strict=True)) if len(known) == len(lengths) else {}
-
-
-def _check_written(
-    temporary: Path, path: Path, array: NDArray[Any], spacing: dict[str, float]
-) -> None:
-    """Read the file as others will, and compare."""
-    stored = stored_tiff(temporary)
-    opened = stored.open()
-    try:
-        written = np.asarray(opened.pixels[...]).reshape(array.shape)
-        same = stored.dtype == array.dtype and np.array_equal(
-            written, array, equal_nan=array.dtype.kind == "f"
-        )
-    finally:
-        opened.close()
-    same_size = all(
-        math.isclose(stored.pixel_size.get(letter, 0), length, rel_tol=1e-3)
-        for letter, length in spacing.items()
-    )
-    if not (same and same_size):
-        raise SemisegError(
-            f"{path.name} differs from what was written when read back: the disk may "
-            "be faulty. Write it to another one."
-        )
+    write_json(exported.sidecar, statement)

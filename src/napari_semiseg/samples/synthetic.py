@@ -15,17 +15,19 @@ import numpy as np
 from scipy import ndimage
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.samples.microscope import (
+    FULL_SCALE,
+    expose,
+    glow,
+    through_microscope,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FULL_SCALE = 65535
 _ATTEMPTS = 30  # Places tried for one nucleus before the field counts as full.
 _OVERLAP = 0.12  # Largest part of a nucleus that may lie on a neighbour.
 _SMALLEST = 12  # Nuclei of fewer pixels, cut off by the border, are left out.
-_CAMERA_OFFSET = 100.0  # Counts of a camera in the dark.
-_READ_NOISE = 6.0  # Counts, at noise 1.
-_GAIN = 4.0  # Counts per photon, at noise 1.
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class _Field:
         mine = inside & (level < self._level[here])
         self.instances[here][mine] = len(self.nuclei)
         self._level[here][mine] = level[mine]
-        self.light[here] += nucleus.brightness * _glow(level, nucleus.radius, rng)
+        self.light[here] += nucleus.brightness * glow(level, nucleus.radius, rng)
         return True
 
     def _surroundings(self, nucleus: _Nucleus) -> tuple[slice, slice]:
@@ -145,8 +147,8 @@ def synthetic_nuclei(
     for _ in range(n_objects):
         if not _place(field, crowding, size, rng):
             break
-    light = brightness * _through_microscope(field.light, background, size, rng)
-    return _expose(light, noise, rng), _whole_objects(field.instances)
+    light = brightness * through_microscope(field.light, background, size, rng)
+    return expose(light, noise, rng), _whole_objects(field.instances)
 
 
 def sample_set(
@@ -221,63 +223,6 @@ def _somewhere(
     return float(rng.uniform(0, height)), float(rng.uniform(0, width))
 
 
-def _glow(
-    level: NDArray[np.float64], radius: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Light of one nucleus of brightness 1: rounded, mottled, with dark nucleoli."""
-    inside = np.clip((1 - level) * radius + 0.5, 0, 1)  # An edge one pixel soft.
-    # A thick lens of chromatin: not flat, yet no cone.
-    dome = 0.55 + 0.45 * np.sqrt(np.clip(1 - level**2, 0, None))
-    mottle = _smooth_noise(level.shape, max(0.8, radius / 8), rng)
-    patches = _smooth_noise(level.shape, max(1.0, radius / 3), rng)
-    nucleoli = np.clip(patches - 1.1, 0, 0.8) * (level < 0.75)
-    texture = 1 + 0.17 * mottle + 0.10 * patches - 0.5 * nucleoli
-    light: NDArray[np.float64] = inside * dome * np.clip(texture, 0.3, None)
-    return light
-
-
-def _through_microscope(
-    light: NDArray[np.float64],
-    background: float,
-    size: float,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Blur, haze and uneven background, in units of a typical nucleus' brightness."""
-    sharp = ndimage.gaussian_filter(light, rng.uniform(0.9, 1.4))
-    haze = ndimage.gaussian_filter(light, size / 2)
-    slow = _smooth_noise(light.shape, max(light.shape) / 4, rng)
-    uneven = np.clip(1 + 0.35 * slow, 0.2, None)
-    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in light.shape), indexing="ij")
-    vignette = 1 - 0.12 * (y**2 + x**2)
-    seen: NDArray[np.float64] = vignette * (
-        sharp + background * (0.7 * uneven + 2.0 * haze)
-    )
-    return seen
-
-
-def _expose(
-    light: NDArray[np.float64], noise: float, rng: np.random.Generator
-) -> NDArray[np.uint16]:
-    """What the camera counts: Poisson photons, Gaussian read noise, an offset."""
-    if noise > 0:
-        gain = _GAIN * noise**2
-        counts = gain * rng.poisson(light / gain).astype(np.float64)
-        counts += rng.normal(0, _READ_NOISE * noise, light.shape)
-    else:
-        counts = light
-    return np.clip(np.rint(counts + _CAMERA_OFFSET), 0, _FULL_SCALE).astype(np.uint16)
-
-
-def _smooth_noise(
-    shape: tuple[int, ...], sigma: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Gaussian noise with structures of ``sigma`` pixels, mean 0, deviation 1."""
-    field = ndimage.gaussian_filter(rng.normal(size=shape), sigma, mode="reflect")
-    spread = field.std()
-    smooth: NDArray[np.float64] = (field - field.mean()) / (spread if spread > 0 else 1)
-    return smooth
-
-
 def _whole_objects(instances: NDArray[np.int32]) -> NDArray[np.int32]:
     """Keep the largest piece of each object, drop crumbs, and close gaps in the ids."""
     whole = np.zeros_like(instances)
@@ -309,7 +254,7 @@ def _check(
         "crowding must lie between 0 and 1": not 0 <= crowding <= 1,
         "noise must not be negative": not noise >= 0,
         "background must not be negative": not background >= 0,
-        "brightness must be above 0": not 0 < brightness < _FULL_SCALE,
+        "brightness must be above 0": not 0 < brightness < FULL_SCALE,
         "size must be at least 3 pixels": not size >= 3,
     }
     for sentence, is_wrong in wrong.items():
