@@ -12,7 +12,7 @@ from napari_semiseg.project.places import is_image, recorded_path, stamp_of
 from napari_semiseg.project.records import ImageItem, item_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from napari_semiseg.project.records import Role
@@ -86,30 +86,33 @@ def fitting(
     new: Iterable[Sequence[ImageItem]], present: Sequence[ImageItem], folder: Path
 ) -> AddedImages:
     """Those files of ``new`` (its frames each) that can join the images ``present``."""
+    known = {item.content_hash: item for item in present}
     kept: list[ImageItem] = []
     skipped = []
     for items in new:
-        if reason := _misfit(items, [*present, *kept]):
+        first = next(iter(known.values()), items[0])
+        if reason := _misfit(items, known, first.n_channels):
             path = (folder / items[0].path).resolve()
             skipped.append(SkippedImage(path, reason))
         else:
             kept.extend(items)
+            known |= {item.content_hash: item for item in items}
     return AddedImages(tuple(kept), tuple(skipped))
 
 
-def _misfit(items: Sequence[ImageItem], present: Sequence[ImageItem]) -> str | None:
+def _misfit(
+    items: Sequence[ImageItem], known: Mapping[str, ImageItem], n_channels: int
+) -> str | None:
     """Why a file cannot join: its pixels are there already, or have other channels."""
-    known = {item.content_hash: item for item in present}
     if all(item.content_hash in known for item in items):
         twin = known[items[0].content_hash]
         if twin.path == items[0].path:
             return f"{items[0].path} is already in the project."
         return f"{items[0].path} holds the same pixels as {twin.path} of this project."
-    first = present[0] if present else items[0]
-    if items[0].n_channels != first.n_channels:
+    if items[0].n_channels != n_channels:
         return (
             f"{items[0].path} has {items[0].n_channels} channel(s), but the images of "
-            f"this project have {first.n_channels}: choose channels, or make a project "
+            f"this project have {n_channels}: choose channels, or make a project "
             "of its own for it."
         )
     return None

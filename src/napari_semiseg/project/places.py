@@ -115,10 +115,17 @@ def find_item(
 
 def _named(images: Sequence[ImageItem], text: str, folder: Path) -> list[ImageItem]:
     full = absolute(text)
+
+    def lies_there(item: ImageItem) -> bool:
+        # Names first: looking at the disk for thousands of images takes its time.
+        if full.name not in (PurePosixPath(item.path).name, Path(item.seen_at).name):
+            return False
+        return full in (absolute(folder / item.path), Path(item.seen_at))
+
     ways = (
         lambda item: item.id == text,
         lambda item: item.path == text,
-        lambda item: full in (absolute(folder / item.path), Path(item.seen_at)),
+        lies_there,
         lambda item: PurePosixPath(item.path).name == text,
         lambda item: PurePosixPath(item.path).stem == text,
     )
