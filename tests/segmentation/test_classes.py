@@ -141,17 +141,14 @@ def test_padding_is_ignored_and_nobodys_neighbour() -> None:
     assert_array_equal(target[3:7, 4], INTERIOR)
 
 
-@pytest.mark.parametrize("mode", ["inner", "outer"])
-def test_padding_is_like_the_array_ending_there(mode: str) -> None:
-    drawn = np.random.default_rng(3).integers(0, 3, (7, 12)).repeat(2, 0).astype("i4")
+@given(hnp.arrays(np.int32, (8, 10), elements=st.integers(0, 2)))
+def test_padding_is_like_the_array_ending_there(drawn: np.ndarray) -> None:
     valid = everywhere(drawn)
-    valid[:, 8:] = False
-    whole = class_targets(drawn, everywhere(drawn), mode=mode, valid=valid)  # type: ignore[arg-type]
-    cut = class_targets(drawn[:, :8], everywhere(drawn[:, :8]), mode=mode)  # type: ignore[arg-type]
-    # Interior size decides on the fall-back to outer: compare without it.
-    if mode == "outer":
-        assert_array_equal(whole[:, :8], cut)
-    assert (whole[:, 8:] == IGNORE).all()
+    valid[:, 6:] = False
+    cut = drawn[:, :6]
+    target = class_targets(drawn, everywhere(drawn), mode="outer", valid=valid)
+    assert_array_equal(target[:, :6], class_targets(cut, everywhere(cut), mode="outer"))
+    assert (target[:, 6:] == IGNORE).all()
 
 
 def test_unannotated_and_ignored_pixels_are_ignored() -> None:
@@ -169,6 +166,14 @@ def test_outline_beside_unannotated_ground_is_a_boundary() -> None:
     target = class_targets(drawn, drawn > 0)
     assert (target[2, 2:8] == BOUNDARY).all()
     assert (target[drawn == 0] == IGNORE).all()
+
+
+def test_outer_outline_on_unannotated_ground_is_a_boundary() -> None:
+    drawn = square()
+    target = class_targets(drawn, drawn > 0, mode="outer")
+    assert (target[drawn > 0] == INTERIOR).all()
+    assert (target[1, 2:8] == BOUNDARY).all()
+    assert target[0, 0] == target[1, 1] == IGNORE
 
 
 def test_outline_beside_ignored_ground_is_a_boundary() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import mahotas
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,6 +101,34 @@ def test_float64_keeps_its_precision() -> None:
     thresholds = Thresholds(0.3, 0.6)
     result = instances_from_probability(planes, thresholds)
     assert_array_equal(result, reference(planes, thresholds))
+
+
+@given(st.integers(0, 2**32), st.sampled_from([(20, 26), (6, 8, 9)]))
+def test_papers_form_is_mahotas_cut_to_the_foreground(
+    seed: int, shape: tuple[int, ...]
+) -> None:
+    planes = smooth(np.random.default_rng(seed), shape)
+    result = instances_from_probability(planes, Thresholds(0.6, 0.5), form="mahotas")
+    markers, n = ndimage.label(planes[1] > 0.5)
+    everything = mahotas.cwatershed(1 - planes[1], markers) if n else markers
+    expected = everything * (1 - planes[0] > 0.6)
+    assert_array_equal(result, drop_small(expected.astype(np.int32), 0))
+
+
+@given(st.integers(0, 2**32))
+def test_forms_agree_where_every_component_has_one_seed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centre = rng.integers(3, 9, (3, 3, 2)) + 12 * np.moveaxis(np.indices((3, 3)), 0, -1)
+    y, x = np.indices((36, 36))
+    distance = np.hypot(
+        y - np.repeat(np.repeat(centre[..., 0], 12, 0), 12, 1),
+        x - np.repeat(np.repeat(centre[..., 1], 12, 0), 12, 1),
+    )
+    planes = probability(np.exp(-distance / 4), np.exp(-distance / 9))
+    ours = instances_from_probability(planes, Thresholds(0.75, 0.7))
+    theirs = instances_from_probability(planes, Thresholds(0.75, 0.7), form="mahotas")
+    assert ours.max() == 9
+    assert_array_equal(ours, theirs)
 
 
 def test_two_nuclei_part_where_the_interior_is_lowest() -> None:

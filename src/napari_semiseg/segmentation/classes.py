@@ -69,7 +69,8 @@ def class_targets(
     Notes
     -----
     An outline beside ground that nobody annotated is a boundary: the object's own
-    annotation says that it ends there. The array's edge makes no boundary.
+    annotation says that it ends there. So boundary pixels outside of objects are known
+    whether annotated or not. The array's edge makes no boundary.
 
     References
     ----------
@@ -91,7 +92,9 @@ def class_targets(
 
     target = np.where(ids > 0, np.uint8(INTERIOR), np.uint8(BACKGROUND))
     target[boundary] = BOUNDARY
-    target[~annotated | (instances < 0) | ~valid] = IGNORE
+    # An outline is known also where nobody annotated the ground beyond the object.
+    known = annotated | (boundary & (ids == 0))
+    target[~known | (instances < 0) | ~valid] = IGNORE
     return target
 
 
