@@ -50,10 +50,15 @@ def is_device_memory(error: BaseException) -> bool:
     return "OutOfMemoryError" in names or "CUDA out of memory" in str(error)
 
 
+def is_divergence(error: BaseException) -> bool:
+    """Whether the training loop itself found its loss to be no number."""
+    return "DivergedError" in {kind.__name__ for kind in type(error).__mro__}
+
+
 def explain(error: BaseException, run: RunFolder) -> Failure:
     """The failure that an exception in a training process stands for."""
     kind, cause = _cause(error, run)
-    if kind in {"moved", "refused"}:
+    if kind in {"moved", "refused", "numbers"}:
         return Failure(kind, cause)
     return Failure(kind, f"{cause} {_remains(run)}")
 
@@ -71,6 +76,8 @@ def _cause(error: BaseException, run: RunFolder) -> tuple[str, str]:
             f"({', '.join(error.names)}). Lower the learning rate, or look for images "
             "without contrast, and train again."
         )
+    if is_divergence(error):
+        return "numbers", text
     if isinstance(error, DiskFullError):
         return "disk", f"The disk is full ({run.path}). Free some space, then resume."
     if isinstance(error, ReadOnlyError):

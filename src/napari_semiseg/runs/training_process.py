@@ -18,7 +18,12 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.checkpoints import Checkpoints
 from napari_semiseg.runs.control import Inbox
 from napari_semiseg.runs.events import EventWriter
-from napari_semiseg.runs.failures import NotFiniteError, explain, is_device_memory
+from napari_semiseg.runs.failures import (
+    NotFiniteError,
+    explain,
+    is_device_memory,
+    is_divergence,
+)
 from napari_semiseg.runs.interruption import Interruption
 from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.previews import answer_preview
@@ -225,6 +230,8 @@ class TrainingRun:
 
     def _fail(self, error: Exception) -> RunRecord:
         self._run.free_reserve()
+        if is_divergence(error):
+            self._checkpoints.distrust(self._training.step + 1)
         failure = explain(error, self._run)
         _LOG.error("%s", failure.sentence, exc_info=error)
         fields: dict[str, Any] = {

@@ -1,0 +1,189 @@
+"""How good a finished model is, and whether it replaces the one in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_semiseg.segmentation.metrics import pool, score_image
+from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
+from napari_semiseg.segmentation.watershed import instances_from_probability
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semiseg.learning.training_set import LabelledTile, TrainingSet
+    from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
+    from napari_semiseg.segmentation.thresholds import ThresholdSearch
+
+_LEAST_FOREGROUND = 0.05  # Of the true foreground; with less a model has collapsed.
+_MOST_FOREGROUND = 0.98  # Of all pixels, where the truth has less than the next:
+_MUCH_FOREGROUND = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """The tiles a model is scored on, and what they are."""
+
+    tiles: tuple[LabelledTile, ...]
+    role: Literal["validation", "training"]
+    clean: bool
+
+    @property
+    def words(self) -> str:
+        """For reports: ``3 validation tiles``."""
+        number = len(self.tiles)
+        words = f"{number} {self.role} tile{'' if number == 1 else 's'}"
+        return words if self.clean else f"{words} that an earlier model was trained on"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Thresholds tuned, and scores measured, on the same tiles."""
+
+    search: ThresholdSearch
+    scores: tuple[ImageScores, ...]
+    pooled: PooledScores
+    collapsed: bool
+
+    @property
+    def score(self) -> float:
+        """Precision x recall at an IoU of 0.5, mean over the tiles."""
+        return float(self.pooled.mean["ap_actis"])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model comes into use, and why."""
+
+    accepted: bool
+    sentence: str
+
+
+def judges_of(training_set: TrainingSet) -> Judges:
+    """Clean validation tiles; else validation tiles; else training tiles."""
+    validation = training_set.validation
+    clean = tuple(tile for tile in validation if tile.clean)
+    if clean:
+        return Judges(clean, "validation", clean=True)
+    if validation:
+        return Judges(validation, "validation", clean=False)
+    return Judges(training_set.training, "training", clean=True)
+
+
+def evaluate(
+    tiles: Sequence[LabelledTile],
+    probabilities: Sequence[NDArray[np.float32]],
+    *,
+    form: Literal["components", "mahotas"],
+    min_size: int,
+    rule: Literal["best", "plateau"],
+) -> Evaluation:
+    """Tune the thresholds of a model and score it.
+
+    Parameters
+    ----------
+    tiles
+        At least one labelled tile.
+    probabilities
+        Softmax ``(3, *S)`` of each tile by the model.
+    form, min_size
+        Of the watershed.
+    rule
+        How to choose the thresholds.
+    """
+    truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
+    search = search_thresholds(
+        probabilities, truths, form=form, min_size=min_size, rule=rule
+    )
+    found = [
+        instances_from_probability(
+            probability, search.thresholds, min_size=min_size, form=form
+        )
+        for probability in probabilities
+    ]
+    scores = tuple(
+        score_image(objects, tile.instances, annotated=tile.annotated)
+        for objects, tile in zip(found, tiles, strict=True)
+    )
+    return Evaluation(search, scores, pool(scores), has_collapsed(found, tiles))
+
+
+def has_collapsed(
+    found: Sequence[NDArray[np.int32]], tiles: Sequence[LabelledTile]
+) -> bool:
+    """Whether a model finds (nearly) nothing, or nothing but objects.
+
+    Judged on annotated pixels; where no tile has an object, nobody can tell.
+    """
+    pairs = list(zip(found, tiles, strict=True))
+    known = sum(int(tile.annotated.sum()) for tile in tiles)
+    true = sum(int((tile.annotated & (tile.instances > 0)).sum()) for tile in tiles)
+    guessed = sum(
+        int((tile.annotated & (objects > 0)).sum()) for objects, tile in pairs
+    )
+    if true == 0:
+        return False
+    everything = guessed > _MOST_FOREGROUND * known and true < _MUCH_FOREGROUND * known
+    return guessed < _LEAST_FOREGROUND * true or everything
+
+
+def decide(
+    new: Evaluation,
+    old: Evaluation | None,
+    *,
+    in_use: bool,
+    stopped: bool,
+    judged_on: str | None,
+) -> Verdict:
+    """Whether the new model replaces the one in use.
+
+    Parameters
+    ----------
+    new, old
+        Scored on the same clean validation tiles; ``old`` None when there are none, or
+        no model in use that fits.
+    in_use
+        Whether the project has a model in use.
+    stopped
+        Whether the run was stopped before its end.
+    judged_on
+        What the tiles were, in words; None when there was nothing to judge by.
+    """
+    stays = " The model in use stays." if in_use else ""
+    if new.collapsed:
+        sentence = (
+            "Its foreground collapsed: it finds no objects, or nothing else, where the "
+            f"labels say otherwise. Label more tiles and train again.{stays}"
+        )
+        return Verdict(False, sentence)
+    if not in_use:
+        return Verdict(True, "It is the first model of this project.")
+    if old is None or judged_on is None:
+        if stopped:
+            sentence = (
+                "It was stopped before its end, and no validation tile can judge it."
+            )
+            return Verdict(False, sentence + stays)
+        return Verdict(
+            True,
+            "No validation tile can compare it with the model in use: it replaces it. "
+            "Mark a tile as validation to have the next one judged.",
+        )
+    figures = (
+        f"{new.score:.3f} against {old.score:.3f} "
+        f"(precision x recall at IoU 0.5, {judged_on})."
+    )
+    if new.score > old.score:
+        return Verdict(True, f"It is better than the model in use: {figures}")
+    return Verdict(False, f"It is not better than the model in use: {figures}{stays}")
+
+
+def named_scores(judges: Judges, evaluation: Evaluation) -> dict[str, float]:
+    """Scores with what they were measured on in their names: ``validation.f1``."""
+    prefix = judges.role if judges.clean else f"{judges.role} (not clean)"
+    scores: dict[str, Any] = dict(evaluation.pooled.mean)
+    return {f"{prefix}.{name}": float(value) for name, value in scores.items()}

@@ -1,0 +1,212 @@
+"""The end of a run: thresholds, scores, model, verdict and report."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.runs.evaluation import (
+    Judges,
+    decide,
+    evaluate,
+    judges_of,
+    named_scores,
+)
+from napari_semiseg.runs.lineage import learned_boxes
+from napari_semiseg.runs.models import model_in_use, read_card_json
+from napari_semiseg.runs.report import write_report, write_scores
+from napari_semiseg.runs.trainable import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semiseg.learning.model import Model
+    from napari_semiseg.learning.training import Training
+    from napari_semiseg.learning.training_set import LabelledTile
+    from napari_semiseg.runs.evaluation import Evaluation, Verdict
+    from napari_semiseg.runs.events import Event
+    from napari_semiseg.runs.folder import RunFolder
+    from napari_semiseg.runs.trainable import Ending
+
+_LOG = logging.getLogger(__name__)
+
+
+class Finisher:
+    """Evaluates and saves the model of a run; callable as a run's ``finish``.
+
+    Parameters
+    ----------
+    run
+        Where the model goes.
+    training
+        Has made its steps.
+    hashes
+        Content hash of each image, by id.
+    """
+
+    def __init__(
+        self, run: RunFolder, training: Training, hashes: Mapping[str, str]
+    ) -> None:
+        self._run = run
+        self._training = training
+        self._hashes = hashes
+
+    def __call__(
+        self,
+        ending: Ending,
+        should_stop: Callable[[], bool],
+        write: Callable[..., Event],
+    ) -> Outcome | None:
+        """Evaluate, save, judge, report; None when told to give up."""
+        from napari_semiseg.prediction.predict import PredictionStoppedError
+
+        try:
+            return self._finish(ending, should_stop, write)
+        except PredictionStoppedError:
+            return None
+
+    def _finish(
+        self,
+        ending: Ending,
+        should_stop: Callable[[], bool],
+        write: Callable[..., Event],
+    ) -> Outcome:
+        judges = judges_of(self._training.training_set)
+        model = self._training.model()
+        probabilities = self._predict(model, judges.tiles, should_stop, write)
+        evaluation = self._evaluate(model, judges.tiles, probabilities)
+        # The model in use is looked up before this one can be taken for it.
+        verdict, previous = self._judge(
+            judges, evaluation, probabilities, ending, should_stop, write
+        )
+        scores = named_scores(judges, evaluation)
+        self._save(model, judges, evaluation, scores)
+        write_scores(
+            self._run.report / "scores.json", judges, evaluation, verdict, previous
+        )
+        write_report(self._run)
+        return Outcome(verdict.accepted, verdict.sentence, judges.words, scores)
+
+    def _predict(
+        self,
+        model: Model,
+        tiles: Sequence[LabelledTile],
+        should_stop: Callable[[], bool],
+        write: Callable[..., Event],
+    ) -> list[NDArray[np.float32]]:
+        from napari_semiseg.prediction.predictor import Predictor
+
+        predictor = Predictor(model)
+        found = []
+        for number, tile in enumerate(tiles):
+            write("evaluating", done=number, total=len(tiles))
+            source, box = tile.region()
+            found.append(predictor.probability(source, box, should_stop=should_stop))
+        return found
+
+    def _evaluate(
+        self,
+        model: Model,
+        tiles: Sequence[LabelledTile],
+        probabilities: Sequence[NDArray[np.float32]],
+    ) -> Evaluation:
+        return evaluate(
+            tiles,
+            probabilities,
+            form=model.card.watershed_form,
+            min_size=model.card.min_size,
+            rule=self._training.settings.threshold_rule,
+        )
+
+    def _judge(
+        self,
+        judges: Judges,
+        evaluation: Evaluation,
+        probabilities: Sequence[NDArray[np.float32]],
+        ending: Ending,
+        should_stop: Callable[[], bool],
+        write: Callable[..., Event],
+    ) -> tuple[Verdict, Evaluation | None]:
+        """Compare with the model in use on tiles that are clean for both."""
+        used = model_in_use(self._run.project_folder, without=self._run)
+        new, old, words = evaluation, None, None
+        shared = [] if used is None else self._clean_for(used, judges)
+        earlier = self._load(used) if used is not None and shared else None
+        if earlier is not None:
+            tiles = [judges.tiles[number] for number in shared]
+            words = Judges(tuple(tiles), judges.role, clean=True).words
+            if len(tiles) < len(judges.tiles):
+                ours = [probabilities[number] for number in shared]
+                new = self._evaluate(self._training.model(), tiles, ours)
+            theirs = self._predict(earlier, tiles, should_stop, write)
+            old = self._evaluate(earlier, tiles, theirs)
+        verdict = decide(
+            new,
+            old,
+            in_use=used is not None,
+            stopped=ending == "stopped",
+            judged_on=words,
+        )
+        return verdict, old
+
+    def _clean_for(self, used: RunFolder, judges: Judges) -> list[int]:
+        """Numbers of the clean validation tiles that the model in use never learned."""
+        if judges.role != "validation" or not judges.clean:
+            return []
+        try:
+            learned = learned_boxes(read_card_json(used.model))
+        except SemisegError:
+            return []
+        return [
+            number
+            for number, tile in enumerate(judges.tiles)
+            if not any(
+                box.touches(
+                    tile.image_id, self._hashes.get(tile.image_id, ""), tile.box
+                )
+                for box in learned
+            )
+        ]
+
+    def _load(self, used: RunFolder) -> Model | None:
+        """The model in use, None when it does not fit these images."""
+        from napari_semiseg.learning.model import Model
+
+        try:
+            model = Model.load(used.model, self._training.device)
+        except SemisegError as error:
+            _LOG.warning("The model in use cannot be compared with: %s", error)
+            return None
+        known = self._training.training_set
+        fits = (known.n_channels, known.task) == (
+            model.card.n_channels,
+            model.card.task,
+        )
+        return model if fits else None
+
+    def _save(
+        self,
+        model: Model,
+        judges: Judges,
+        evaluation: Evaluation,
+        scores: Mapping[str, float],
+    ) -> None:
+        thresholds = evaluation.search.thresholds
+        trained_on = tuple(
+            tile.model_copy(update={"image_hash": self._hashes.get(tile.image_id, "")})
+            for tile in model.card.trained_on
+        )
+        model.card = model.card.model_copy(
+            update={
+                "name": self._run.id,
+                "thresholds": (thresholds.foreground, thresholds.seed),
+                "tuned_on": judges.words,
+                "scores": dict(scores),
+                "trained_on": trained_on,
+            }
+        )
+        model.save(self._run.model)

@@ -1,0 +1,258 @@
+"""One run from start to end in this process: what ``napari-semiseg train`` calls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.project.project import Project
+from napari_semiseg.runs.failures import explain
+from napari_semiseg.runs.folder import RunFolder
+from napari_semiseg.runs.lineage import learned_boxes
+from napari_semiseg.runs.liveness import this_process
+from napari_semiseg.runs.models import read_card_json, start_folder
+from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from napari_semiseg.geometry import ImageSource
+    from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.training import Training
+    from napari_semiseg.runs.events import Event
+    from napari_semiseg.runs.record import RunRecord
+
+_LIBRARIES = ("napari-semiseg", "torch", "segmentation-models-pytorch", "numpy")
+FROM_SCRATCH = ("supervised",)
+"""Methods that are a comparison arm, which always starts from the encoder weights."""
+
+
+def train(
+    project_folder: str | Path,
+    settings: Settings | None = None,
+    *,
+    device: str = "auto",
+    start: str | Path = "scratch",
+    seed: int | None = None,
+    minutes: float | None = None,
+    threads: int | None = None,
+    run: RunFolder | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> RunRecord:
+    """Train on a project in this process, in a run folder others may watch.
+
+    Parameters
+    ----------
+    project_folder
+        The project to learn from.
+    settings
+        Of one method; None only for a run that is resumed.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``. A resumed run stays on its
+        device unless another is named.
+    start
+        ``scratch``, ``last`` (the model in use), a model folder or the name of a run.
+    seed
+        Overrides that of the settings.
+    minutes
+        Turned into a number of steps once, after a warm-up; overrides their number.
+    threads
+        For the CPU; None: all cores but one, or as before on resume.
+    run
+        A run folder made before. With a checkpoint in it, the run is resumed and what
+        was asked for then holds: settings, start, seed, steps.
+    on_event
+        Called with each event that is written.
+
+    Returns
+    -------
+    RunRecord
+        How it ended: ``state``, and ``failure`` where it failed.
+
+    Raises
+    ------
+    SemisegError
+        When the run cannot begin: nothing to learn from, no such model or device,
+        another process trains in this run. Later failures stand in the record.
+    """
+    project = Project.open(project_folder)
+    if project.task != "instances":
+        raise SemisegError(
+            "Only projects of task instances can be trained yet, not semantic ones."
+        )
+    if run is None:
+        run = RunFolder.create(project.folder, _seeded(settings, seed).name)
+    with run.lock(), _failure_noted(run), _calm_threads(run, threads):
+        if run.checkpoint is not None:
+            return _resume(run, project, device, on_event)
+        chosen = _seeded(settings, seed)
+        return _begin(run, project, chosen, device, start, minutes, on_event)
+
+
+def steps_for(training: Training, minutes: float) -> tuple[int, dict[str, float]]:
+    """How many steps fit into some minutes, and the seconds a step of each stage takes.
+
+    The stages keep their shares of the steps. At least one step.
+    """
+    seconds = training.seconds_per_step()
+    shares = {stage.name: stage.n_steps for stage in training.plan}
+    mean = sum(seconds[name] * n for name, n in shares.items()) / sum(shares.values())
+    return max(1, round(60 * minutes / max(mean, 1e-6))), seconds
+
+
+def _begin(
+    run: RunFolder,
+    project: Project,
+    settings: Settings,
+    device: str,
+    start: str | Path,
+    minutes: float | None,
+    on_event: Callable[[Event], None] | None,
+) -> RunRecord:
+    from napari_semiseg.learning.model import Model
+    from napari_semiseg.learning.training import Training
+
+    notes: list[str] = []
+    if settings.name in FROM_SCRATCH and str(start) != "scratch":
+        start = "scratch"
+        notes.append("The supervised method always starts from the encoder weights.")
+    begun_from = start_folder(start, project.folder)
+    learned = () if begun_from is None else learned_boxes(read_card_json(begun_from))
+    snapshot = take_snapshot(project, ancestors=learned)
+    save_inputs(run, snapshot)
+    training = Training(
+        snapshot.training_set,
+        settings,
+        device=device,
+        start=None if begun_from is None else Model.load(begun_from),
+    )
+    pace = None
+    if minutes is not None:
+        n_steps, pace = steps_for(training, minutes)
+        training.set_total_steps(n_steps)
+        notes.append(f"{minutes:g} minutes are {n_steps} steps on this computer.")
+    run.update(
+        settings=training.settings.model_dump(mode="json"),
+        seed=training.settings.seed,
+        start=str(start),
+        inputs=snapshot.hashes,
+        device=str(training.device),
+        minutes=minutes,
+        seconds_per_step=pace,
+        total_steps=training.total_steps,
+        messages=(*snapshot.messages, *notes, *training.messages),
+    )
+    return _run(run, project, training, snapshot.hashes, on_event, resumed=False)
+
+
+def _resume(
+    run: RunFolder,
+    project: Project,
+    device: str,
+    on_event: Callable[[Event], None] | None,
+) -> RunRecord:
+    from napari_semiseg.learning.training import Training
+
+    record = run.record()
+    if run.checkpoint is None:
+        raise SemisegError(f"The run {run.id} has no checkpoint to resume from.")
+    training = Training.resume(
+        run.checkpoint,
+        load_inputs(run, project),
+        device=record.device or "auto" if device == "auto" else device,
+    )
+    run.update(device=str(training.device))
+    return _run(run, project, training, record.inputs, on_event, resumed=True)
+
+
+def _run(
+    run: RunFolder,
+    project: Project,
+    training: Training,
+    hashes: dict[str, str],
+    on_event: Callable[[Event], None] | None,
+    *,
+    resumed: bool,
+) -> RunRecord:
+    from napari_semiseg.runs.finishing import Finisher
+    from napari_semiseg.runs.training_process import TrainingRun
+
+    def source_of(image_id: str) -> ImageSource:
+        project.reload()  # The image may have been added since the run began.
+        return project.source(project.image(image_id))
+
+    return TrainingRun(
+        run,
+        training,
+        source_of=source_of,
+        finish=Finisher(run, training, hashes),
+        resumed=resumed,
+        on_event=on_event,
+    ).train()
+
+
+@contextlib.contextmanager
+def _failure_noted(run: RunFolder) -> Iterator[None]:
+    """Claim the run; note in its record why it could not begin."""
+    asked = run.record().asked if run.record().state == "starting" else time.time()
+    run.update(
+        state="starting", process=this_process(), asked=asked, versions=_versions()
+    )
+    try:
+        yield
+    except Exception as error:
+        failure = explain(error, run)
+        with contextlib.suppress(SemisegError, OSError):
+            run.update(
+                state="failed",
+                failure=failure.sentence,
+                failure_kind=failure.kind,
+                ended=datetime.now(UTC).isoformat(),
+            )
+        raise
+
+
+@contextlib.contextmanager
+def _calm_threads(run: RunFolder, threads: int | None) -> Iterator[None]:
+    """Set and store the number of threads: other numbers give other bits."""
+    # Threads that spin while they wait cost ten times the time; they can be told not to
+    # only before torch loads. In a notebook it may be too late: then one must do.
+    spinning = "torch" in sys.modules and "OMP_WAIT_POLICY" not in os.environ
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    from napari_semiseg.learning.devices import cpu_threads
+
+    before = torch.get_num_threads()
+    usual = 1 if spinning else cpu_threads()
+    chosen = threads or run.record().threads or usual
+    run.update(threads=chosen)
+    torch.set_num_threads(chosen)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _seeded(settings: Settings | None, seed: int | None) -> Settings:
+    if settings is None:
+        raise SemisegError(
+            "This run was ended before its first checkpoint, so that there is nothing "
+            "to resume. Start a new run."
+        )
+    return settings if seed is None else settings.model_copy(update={"seed": seed})
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, Any] = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
