@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from napari_semiseg.project.project import Project
-    from napari_semiseg.project.records import ImageItem, TileRecord
+    from napari_semiseg.project.records import ImageItem
 
 _CONTEXT = 32  # Pixels of unannotated ground around accepted objects.
+_MARGIN = 32  # Pixels around validation tiles that serve no object as context.
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,8 @@ def _objects(project: Project, item: ImageItem) -> Iterator[LabelledArea]:
         for number, record in objects.items()
         if not any(tile.box.overlaps(record.box) for tile in finished)
     }
-    judging = [tile for tile in finished if tile.state == "validation"]
+    judges = [tile.box for tile in finished if tile.state == "validation"]
+    judging = [box.grow(_MARGIN) for box in judges]
     boxes = (_surroundings(box, item.shape, judging) for box in free.values())
     for box in joined(boxes, judging):
         found = store.read(item, box)
@@ -85,8 +87,8 @@ def _objects(project: Project, item: ImageItem) -> Iterator[LabelledArea]:
         yield LabelledArea(item, box, annotation, "training", accepted=True)
 
 
-def joined(boxes: Iterable[Box], judging: Sequence[TileRecord] = ()) -> list[Box]:
-    """Overlapping boxes made one, unless it would reach into a validation tile."""
+def joined(boxes: Iterable[Box], judging: Sequence[Box] = ()) -> list[Box]:
+    """Overlapping boxes made one, unless it would reach where tiles judge."""
     done: list[Box] = []
     for box in boxes:
         current = box
@@ -100,17 +102,15 @@ def joined(boxes: Iterable[Box], judging: Sequence[TileRecord] = ()) -> list[Box
     return done
 
 
-def _may_join(one: Box, other: Box, judging: Sequence[TileRecord]) -> bool:
+def _may_join(one: Box, other: Box, judging: Sequence[Box]) -> bool:
     hull = _hull(one, other)
-    return one.overlaps(other) and not any(t.box.overlaps(hull) for t in judging)
+    return one.overlaps(other) and not any(judge.overlaps(hull) for judge in judging)
 
 
-def _surroundings(
-    box: Box, shape: tuple[int, ...], judging: Sequence[TileRecord]
-) -> Box:
-    """An object's box with some context, but never a pixel of a validation tile."""
+def _surroundings(box: Box, shape: tuple[int, ...], judging: Sequence[Box]) -> Box:
+    """An object's box with some context, but none that lies by a validation tile."""
     wide = box.grow(_CONTEXT).clip(shape)
-    return box if any(tile.box.overlaps(wide) for tile in judging) else wide
+    return box if any(judge.overlaps(wide) for judge in judging) else wide
 
 
 def _hull(one: Box, other: Box) -> Box:
