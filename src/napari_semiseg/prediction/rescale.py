@@ -17,21 +17,6 @@ if TYPE_CHECKING:
 
     from napari_semiseg.learning.model import ModelCard
 
-_MICRONS = {
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "cm": 1e4,
-    "inch": 25400.0,
-}
 TOLERANCE = (
     1.25  # Objects this many times larger or smaller are no cause for a warning.
 )
@@ -109,29 +94,25 @@ def resample(
 
 
 def rescale_factors(
-    card: ModelCard, pixel_size: Sequence[float] | None, unit: str
+    card: ModelCard, pixel_size: Sequence[float] | None, unit: str | None
 ) -> tuple[float, ...] | None:
     """How much larger an image must become to have the model's pixel size, per axis.
 
     Returns
     -------
     tuple or None
-        None when either pixel size is unknown, or in an unknown unit.
+        None when either pixel size is unknown, or they are in different units.
     """
-    scales = _MICRONS.get(unit.lower()), _MICRONS.get(card.pixel_unit.lower())
-    if card.pixel_size is None or pixel_size is None or None in scales:
+    if card.pixel_size is None or pixel_size is None or unit in (None, "pixel"):
         return None
-    if len(pixel_size) != len(card.pixel_size):
+    if unit != card.pixel_unit or len(pixel_size) != len(card.pixel_size):
         return None
-    mine, its = (scale or 1.0 for scale in scales)
-    return tuple(
-        size * mine / (wanted * its)
-        for size, wanted in zip(pixel_size, card.pixel_size, strict=True)
-    )
+    sizes = zip(pixel_size, card.pixel_size, strict=True)
+    return tuple(size / wanted for size, wanted in sizes)
 
 
 def warn_pixel_size(
-    card: ModelCard, pixel_size: Sequence[float] | None, unit: str
+    card: ModelCard, pixel_size: Sequence[float] | None, unit: str | None
 ) -> str | None:
     """A sentence when objects look larger or smaller to the model than it learned.
 
@@ -155,7 +136,7 @@ def warn_pixel_size(
     )
 
 
-def _in_words(pixel_size: Sequence[float], unit: str) -> str:
+def _in_words(pixel_size: Sequence[float], unit: str | None) -> str:
     return " x ".join(f"{size:.3g}" for size in pixel_size) + f" {unit}"
 
 
