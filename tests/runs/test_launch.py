@@ -47,7 +47,21 @@ def weights(run: RunFolder) -> dict[str, np.ndarray]:
 
 
 def test_stopped_and_resumed_run_equals_the_unbroken_one(project: Project) -> None:
-    settings = small("actis", steps=6, seed=3)
+    consistency = {
+        "labelled_batch": 2,
+        "unlabelled_batch": 2,
+        "bank": 2,
+        "fresh": 1,
+        "teacher_views": 1,
+    }
+    settings = small(
+        "actis",
+        steps=6,
+        seed=3,
+        validate_every=0.0,
+        supervised={"batch": 2},
+        consistency=consistency,
+    )
     whole = train(project.folder, settings, device="cpu", threads=1)
     assert whole.state == "finished"
     assert whole.failure is None

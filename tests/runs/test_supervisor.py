@@ -140,6 +140,12 @@ def test_foreign_run_cannot_be_told_nor_killed(run: RunFolder) -> None:
         supervisor.stop(run, timeout=0, finish_timeout=0)
 
 
+def test_run_that_was_just_asked_for_is_not_dead(run: RunFolder) -> None:
+    assert status(run).state == "starting"
+    run.update(asked=time.time() - 60)
+    assert status(run).state == "died"
+
+
 def test_stopping_an_ended_run_changes_nothing(run: RunFolder) -> None:
     run.update(state="finished", verdict="It is better.")
     assert supervisor.stop(run).sentence == "It is better."

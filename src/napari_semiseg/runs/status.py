@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.record import RunRecord
 
+SPAWNED = "spawned.json"
+"""Names the process of a run until it has written its own name into the record."""
+
+_SPAWNING = 10.0  # Seconds that a spawned process may take to be known.
 _SILENCE = 300.0  # Seconds without an event after which a foreign run seems dead.
 
 
@@ -58,7 +62,7 @@ class RunStatus:
 def status(run: RunFolder) -> RunStatus:
     """Tell how a run stands; works for runs this process did not start."""
     record = run.record()
-    alive = is_alive(training_process(run, record))
+    alive = _just_asked(run, record) or is_alive(training_process(run, record))
     # Liveness was asked before: what a dying process wrote last is in these events.
     record = run.record()
     events = last_events(run.events)
@@ -74,12 +78,18 @@ def status(run: RunFolder) -> RunStatus:
     )
 
 
+def _just_asked(run: RunFolder, record: RunRecord) -> bool:
+    """Whether the process of a new run may not have got its name yet."""
+    nameless = record.state == "starting" and training_process(run, record) is None
+    return nameless and time.time() - record.asked < _SPAWNING
+
+
 def training_process(run: RunFolder, record: RunRecord) -> TrainingProcess | None:
     """Who trains; for a run that has only been spawned, the spawned process."""
     if record.state != "starting":
         return record.process
     try:
-        spawned = TrainingProcess.model_validate(read_json(run.path / "spawned.json"))
+        spawned = TrainingProcess.model_validate(read_json(run.path / SPAWNED))
     except (OSError, SemisegError, ValidationError):
         return record.process
     return spawned

@@ -22,7 +22,7 @@ from napari_semiseg.runs.control import send, send_preview
 from napari_semiseg.runs.events import EventFollower, without_repeats
 from napari_semiseg.runs.folder import RunFolder, list_runs
 from napari_semiseg.runs.liveness import identify, is_alive
-from napari_semiseg.runs.status import status, training_process
+from napari_semiseg.runs.status import SPAWNED, status, training_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -94,6 +94,7 @@ def resume(
         When the run is being trained already.
     """
     with run.lock():
+        (run.path / SPAWNED).unlink(missing_ok=True)
         run.update(asked=time.time(), state="starting", process=None)
     options = ("--resume", run.id, *arguments)
     return _spawn(run, (*command, "train", str(run.project_folder), *options))
@@ -272,7 +273,7 @@ def _spawn(run: RunFolder, command: Sequence[str]) -> RunningProcess:
         )
     with contextlib.suppress(psutil.Error, OSError):
         _be_modest(popen.pid)
-        write_json(run.path / "spawned.json", identify(popen.pid).model_dump())
+        write_json(run.path / SPAWNED, identify(popen.pid).model_dump())
     return RunningProcess(run, popen)
 
 

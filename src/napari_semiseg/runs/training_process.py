@@ -106,7 +106,7 @@ class TrainingRun:
 
     def _open(self) -> None:
         self._run.keep_reserve()
-        self._run.update(
+        record = self._run.update(
             state="training",
             process=this_process(),
             started=self._run.record().started or _now(),
@@ -118,7 +118,13 @@ class TrainingRun:
         if self._resumed:
             self._checkpoints.loaded(self._training.step)
         name = "resumed" if self._resumed else "started"
-        self._write(name, n_steps=self._training.total_steps)
+        self._write(
+            name,
+            n_steps=self._training.total_steps,
+            minutes=record.minutes,
+            seconds_per_step=record.seconds_per_step,
+            messages=record.messages,
+        )
         # A run killed in its first minute must be resumable.
         self._checkpoints.save(self._training)
 
