@@ -33,7 +33,7 @@ from benchmarks.sets import Pair, draw_split
 from benchmarks.statistics import summary_table
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import ArraySource
-from napari_semiseg.learning.methods import make_settings
+from napari_semiseg.learning.methods import make_settings, merge
 from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.validation import probability_forward, tile_probabilities
 from napari_semiseg.prediction.predict import predict_probability
@@ -65,7 +65,11 @@ def main() -> None:
 def run_arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Train one arm on one seed's tiles and score it on the test images."""
     split = draw_split(
-        options.data, seed, n_tiles=options.tiles, n_test=options.test_images
+        options.data,
+        seed,
+        n_tiles=options.tiles,
+        n_test=options.test_images,
+        development=options.development,
     )
     settings = arm_settings(arm, seed, options)
     training = Training(split.training_set, settings, device=options.device)
@@ -92,6 +96,7 @@ def arm_settings(arm: str, seed: int, options: argparse.Namespace) -> Settings:
         changes["steps"] = round(options.steps * _minutes_ratio(options))
     if arm == "consistency-0":
         changes["consistency"] = {"unlabelled_weight": 0.0}
+    changes = merge(changes, options.changes)
     method = "supervised" if arm in ("supervised", "longer") else "actis"
     return make_settings(method, "default", changes)
 
@@ -161,6 +166,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--test-images", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument(
+        "--development", action="store_true", help="try settings on other test images"
+    )
+    parser.add_argument("--changes", type=json.loads, default={}, metavar="JSON")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     return parser.parse_args()
 

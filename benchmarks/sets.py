@@ -50,16 +50,27 @@ def read_pair(folder: Path, name: str) -> Pair:
 
 
 def draw_split(
-    folder: Path, seed: int, *, n_tiles: int, n_test: int, size: int = 128
+    folder: Path,
+    seed: int,
+    *,
+    n_tiles: int,
+    n_test: int,
+    size: int = 128,
+    development: bool = False,
 ) -> Split:
     """Labelled tiles with at least one object, one an image; the test images held out.
 
     The test images are the same for every seed, the tiles are not. Images that give a
     tile stay in the unlabelled pool, as they do in a project.
+
+    With ``development`` the test images are left alone and as many others take their
+    place: there settings are tried, so that the test is taken once.
     """
     names = sorted(path.name for path in (folder / "images").glob("*.tif"))
     shuffled = [names[i] for i in np.random.default_rng(2018).permutation(len(names))]
     test, pool = shuffled[:n_test], shuffled[n_test:]
+    if development:
+        test, pool = pool[:n_test], pool[n_test:]
     rng = np.random.default_rng(seed)
     pairs = {name: read_pair(folder, name) for name in pool}
     tiles: list[LabelledTile] = []

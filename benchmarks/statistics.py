@@ -42,7 +42,9 @@ def paired_interval(
     seeds = rng.integers(n_seeds, size=(_RESAMPLES, n_seeds))
     # The same images are tested by every seed, so that they are drawn once a resample.
     images = rng.integers(n_images, size=(_RESAMPLES, n_images))
-    means = [difference[np.ix_(s, i)].mean() for s, i in zip(seeds, images, strict=True)]
+    means = [
+        difference[np.ix_(s, i)].mean() for s, i in zip(seeds, images, strict=True)
+    ]
     low, high = np.percentile(means, (2.5, 97.5))
     return float(difference.mean()), float(low), float(high)
 

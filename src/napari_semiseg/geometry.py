@@ -52,7 +52,9 @@ class Box:
         """The pixels in both boxes (may be empty)."""
         origin = tuple(map(max, self.origin, other.origin))
         end = tuple(map(min, self.end, other.end))
-        return Box(origin, tuple(max(0, e - o) for o, e in zip(origin, end, strict=True)))
+        return Box(
+            origin, tuple(max(0, e - o) for o, e in zip(origin, end, strict=True))
+        )
 
     def overlaps(self, other: Box) -> bool:
         """Whether the boxes share a pixel."""

@@ -35,7 +35,9 @@ class Bank:
         """Append a batch; the oldest tiles leave when the bank is full."""
         fresh = dict(zip(_FIELDS, (image, label, confidence, valid), strict=True))
         if self._kept:
-            fresh = {name: torch.cat([self._kept[name], fresh[name]]) for name in _FIELDS}
+            fresh = {
+                name: torch.cat([self._kept[name], fresh[name]]) for name in _FIELDS
+            }
         self._kept = {name: fresh[name][-self.capacity :] for name in _FIELDS}
 
     def draw(self, n: int, random: Randomness) -> tuple[Tensor, Tensor, Tensor, Tensor]:

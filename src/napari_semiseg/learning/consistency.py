@@ -131,7 +131,9 @@ class ConsistencyStage:
         image = intensity.augment(
             symmetries.apply_each(batch.image, turns), self.settings.intensity, random
         )
-        return image, targets_of(symmetries.apply_each(batch.fields, turns), self.boundary)
+        return image, targets_of(
+            symmetries.apply_each(batch.fields, turns), self.boundary
+        )
 
     def label_fresh_tiles(self) -> None:
         """Let the teacher label new unlabelled tiles; the first step fills a batch."""

@@ -68,7 +68,9 @@ def supervised_loss(logits: Tensor, target: Tensor, class_weights: Tensor) -> Te
     Normalised by the sum of the weights, as a weighted mean is; the public code divides by
     the number of all pixels, ignored ones too.
     """
-    return masked_mean(cross_entropy(logits, target), pixel_weights(target, class_weights))
+    return masked_mean(
+        cross_entropy(logits, target), pixel_weights(target, class_weights)
+    )
 
 
 def pixel_weights(target: Tensor, class_weights: Tensor) -> Tensor:

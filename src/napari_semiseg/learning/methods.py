@@ -189,7 +189,9 @@ def load_settings(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SemisegError(f"The settings file {path} cannot be read: {error}.") from error
+        raise SemisegError(
+            f"The settings file {path} cannot be read: {error}."
+        ) from error
 
 
 def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

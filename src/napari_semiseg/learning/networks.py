@@ -131,9 +131,7 @@ def build_network(
     _check_encoder(settings.encoder)
     with _own_random_state(seed):
         body = _build_body(settings, n_channels, n_classes)
-    report = load_encoder_weights(
-        body.get_submodule("encoder"), settings, announce
-    )
+    report = load_encoder_weights(body.get_submodule("encoder"), settings, announce)
     return SegmentationNetwork(body, settings, n_channels, n_classes), report
 
 

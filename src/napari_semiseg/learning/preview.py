@@ -36,7 +36,9 @@ def preview(
     if not isinstance(stage, ConsistencyStage):
         with evaluating(stage.predictor):
             forward = probability_forward(stage.predictor, device)
-            probability = predict_probability(forward, source, region=box, device=device)
+            probability = predict_probability(
+                forward, source, region=box, device=device
+            )
         pseudo = PseudoLabels.of(torch.from_numpy(probability)[None])
         return _arrays(pseudo, torch.zeros_like(pseudo.label, dtype=torch.bool))
     if _is_training_tile(stage, box):

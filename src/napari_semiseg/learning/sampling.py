@@ -78,7 +78,9 @@ class LabelledSampler:
         window = (..., middle, middle)
         return LabelledBatch(batch.image[window], batch.fields[window])
 
-    def _pad(self, tile: LabelledTile) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _pad(
+        self, tile: LabelledTile
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         margin = (self.canvas - self.size) // 2
         widths = []
         for length in tile.instances.shape:

@@ -96,7 +96,9 @@ class SupervisedStageSettings(Frozen):
 class ConsistencyStageSettings(Frozen):
     """Mean-teacher consistency on unlabelled tiles (ACTIS 3.1)."""
 
-    labelled_batch: Annotated[int, Ge(1)] = Field(4, description="Labelled tiles a step")
+    labelled_batch: Annotated[int, Ge(1)] = Field(
+        4, description="Labelled tiles a step"
+    )
     unlabelled_batch: Annotated[int, Ge(1)] = Field(
         8, description="Unlabelled tiles a step"
     )

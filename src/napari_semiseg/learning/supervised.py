@@ -69,7 +69,9 @@ class SupervisedStage:
         """Weighted cross-entropy of one augmented batch (ACTIS 3.2)."""
         image, target = self.draw()
         logits = self.equipment.logits(self.equipment.network, image)
-        return Losses({"supervised": supervised_loss(logits, target, self.class_weights)})
+        return Losses(
+            {"supervised": supervised_loss(logits, target, self.class_weights)}
+        )
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Augmented tiles float32 ``(B, C, S, S)`` and their targets int64 ``(B, S, S)``."""

@@ -48,7 +48,9 @@ class Average:
         self.updates = 0
 
     @torch.no_grad()
-    def update(self, student: nn.Module, decay: float, *, warm_up: bool = False) -> None:
+    def update(
+        self, student: nn.Module, decay: float, *, warm_up: bool = False
+    ) -> None:
         """Move towards the student.
 
         With ``warm_up`` the first updates average evenly, ``d = min(1 - 1 / (n + 1), d)``,

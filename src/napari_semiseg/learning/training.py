@@ -105,7 +105,11 @@ class Training:
 
     @classmethod
     def resume(
-        cls, path: Path, training_set: TrainingSet, *, device: str | torch.device = "auto"
+        cls,
+        path: Path,
+        training_set: TrainingSet,
+        *,
+        device: str | torch.device = "auto",
     ) -> Training:
         """Go on from a checkpoint: the weights end as those of an unbroken run would.
 
@@ -233,7 +237,9 @@ class Training:
             message,
         )
 
-    def _learn(self, stage: Stage, within: int) -> tuple[dict[str, float], float | None]:
+    def _learn(
+        self, stage: Stage, within: int
+    ) -> tuple[dict[str, float], float | None]:
         self.network.train()
         rate = _cosine(*stage.learning_rates, within / max(1, stage.n_steps))
         for group in stage.optimizer.param_groups:

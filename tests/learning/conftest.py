@@ -1,0 +1,77 @@
+"""A small training set and fast settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_semiseg.geometry import ArraySource
+from napari_semiseg.learning.methods import make_settings
+from napari_semiseg.learning.settings import Settings
+from napari_semiseg.learning.training_set import (
+    LabelledTile,
+    TrainingSet,
+    UnlabelledImage,
+)
+
+SIZE = 32
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def discs(seed: int, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """An image float32 (1, S, S) of bright discs, and their ids int32 (S, S)."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[:size, :size]
+    instances = np.zeros((size, size), np.int32)
+    for number in range(1, 7):
+        y, x, r = rng.uniform(4, size - 4), rng.uniform(4, size - 4), rng.uniform(4, 8)
+        disc = (yy - y) ** 2 + (xx - x) ** 2 < r**2
+        instances[disc & (instances == 0)] = number
+    image = (instances > 0) * 0.8 + rng.normal(0.1, 0.05, instances.shape)
+    return image[None].astype(np.float32), instances
+
+
+def tile(seed: int, role: str = "training", **changes) -> LabelledTile:
+    image, instances = discs(seed)
+    values = {
+        "image": image,
+        "instances": instances,
+        "annotated": np.ones(instances.shape, bool),
+        "image_id": f"image-{seed}",
+        "role": role,
+    }
+    return LabelledTile(**{**values, **changes})
+
+
+def unlabelled(seed: int) -> UnlabelledImage:
+    return UnlabelledImage(ArraySource(discs(seed, 96)[0]), f"image-{seed}")
+
+
+@pytest.fixture
+def training_set() -> TrainingSet:
+    labelled = (tile(0), tile(1), tile(2, "validation"))
+    return TrainingSet(labelled, tuple(unlabelled(s) for s in range(10, 14)))
+
+
+def quick(method: str = "actis", steps: int = 6, **changes) -> Settings:
+    """Few small steps of a small network with random weights."""
+    values = {
+        "steps": steps,
+        "tile_size": SIZE,
+        "network": {"encoder": "mobilenet_v2", "weights": "none"},
+        "supervised": {"batch": 2},
+        **changes,
+    }
+    if method == "actis":
+        small = {"labelled_batch": 2, "unlabelled_batch": 2, "fresh": 1, "bank": 4}
+        small["teacher_views"] = 2
+        values["consistency"] = {**small, **changes.get("consistency", {})}
+    return make_settings(method, "default", values)
