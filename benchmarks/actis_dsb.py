@@ -1,7 +1,7 @@
 """Does ACTIS beat its supervised baseline at equal steps, and at equal minutes?
 
-One labelled set a seed (10 tiles of 128 x 128), all other images unlabelled, at least 100
-test images held out. Arms, all started from the same encoder weights:
+One labelled set a seed (10 tiles of 128 x 128), all other images unlabelled, at least
+100 test images held out. Arms, all started from the same encoder weights:
 
 supervised   the supervised recipe for all steps
 consistency-0  the consistency stage with its unlabelled loss at 0
@@ -10,7 +10,8 @@ longer       the supervised recipe for as many steps as fit into the minutes of 
 
 Resumable: each finished arm of a seed is one JSON file. Repeat with
 
-    python benchmarks/actis_dsb.py DATA --weights mobilenet_v2.pth -o benchmarks/results/dsb
+    python benchmarks/actis_dsb.py DATA --weights mobilenet_v2.pth -o
+    benchmarks/results/dsb
 
 where DATA holds ``images/*.tif`` and ``masks/*.tif`` of equal names.
 """
@@ -59,7 +60,7 @@ def main() -> None:
             path = options.out / f"{arm}-{seed}.json"
             if not path.exists():
                 write_json(path, run_arm(arm, seed, options))
-    print(summary_table(options.out))  # noqa: T201
+    print(summary_table(options.out))
 
 
 def run_arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def evaluate(
 
 
 def _minutes_ratio(options: argparse.Namespace) -> float:
-    """Minutes of ACTIS over those of the supervised arm, calibrated once, then stored."""
+    """Minutes of ACTIS over those of the supervised arm, calibrated once."""
     path = options.out / "calibration.json"
     if not path.exists():
         split = draw_split(options.data, 0, n_tiles=options.tiles, n_test=1)

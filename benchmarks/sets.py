@@ -1,9 +1,8 @@
-"""Folders of images with ground truth, cut into labelled tiles, a pool and a test set."""
+"""Folders of images with ground truth: labelled tiles, a pool and a test set."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,8 @@ from napari_semiseg.learning.training_set import (
 from napari_semiseg.segmentation.classes import mark_cut_edges
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 PERCENTILES = (1.0, 99.8)
@@ -25,7 +26,7 @@ PERCENTILES = (1.0, 99.8)
 
 @dataclass(frozen=True)
 class Pair:
-    """An image, normalised float32 ``(1, Y, X)``, and its instances int32 ``(Y, X)``."""
+    """An image, normalised float32 ``(1, Y, X)``, and its ids int32 ``(Y, X)``."""
 
     name: str
     image: NDArray[np.float32]

@@ -59,7 +59,7 @@ def scores_of(
 
 
 def summary_table(folder: Path, against: str = "actis") -> str:
-    """Markdown: scores and cost of every arm, and the paired difference to ``against``."""
+    """Markdown: scores and cost of every arm, and its distance from ``against``."""
     results = read_results(folder)
     lines = [
         f"| arm | seeds | P x R | S_DSB | F1 | {against} - arm, P x R (95 %) "

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Box:
-    """A box of pixels: ``origin`` (first pixel) and ``size``, in (y, x) or (z, y, x)."""
+    """A box of pixels: ``origin`` (first one) and ``size``, (y, x) or (z, y, x)."""
 
     origin: tuple[int, ...]
     size: tuple[int, ...]
@@ -68,8 +68,8 @@ class Box:
 class ImageSource(Protocol):
     """Normalised pixels of one image (or frame), read piece by piece.
 
-    ``read(box)`` returns float32 ``(C, *box.size)`` of a box inside the image, normalised
-    by the image's stored percentiles, finite everywhere.
+    ``read(box)`` returns float32 ``(C, *box.size)`` of a box inside the image,
+    normalised by the image's stored percentiles, finite everywhere.
     """
 
     @property

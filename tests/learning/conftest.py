@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
 
 from napari_semiseg.geometry import ArraySource
 from napari_semiseg.learning.methods import make_settings
-from napari_semiseg.learning.settings import Settings
 from napari_semiseg.learning.training_set import (
     LabelledTile,
     TrainingSet,
     UnlabelledImage,
 )
+
+if TYPE_CHECKING:
+    from napari_semiseg.learning.settings import Settings
 
 SIZE = 32
 
@@ -52,7 +56,7 @@ def tile(seed: int, role: str = "training", **changes) -> LabelledTile:
 
 
 def unlabelled(seed: int) -> UnlabelledImage:
-    return UnlabelledImage(ArraySource(discs(seed, 96)[0]), f"image-{seed}")
+    return UnlabelledImage(ArraySource(discs(seed, 48)[0]), f"image-{seed}")
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The systems: settings, networks, losses, stages and the one training loop."""

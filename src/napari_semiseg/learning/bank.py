@@ -1,8 +1,9 @@
 """A first-in-first-out store of pseudo-labelled tiles.
 
-With as many fresh tiles a step as the batch holds, and no more room than that, every tile is
-labelled for one step only: the literal paper. With fewer fresh ones a pseudo-label serves
-several steps, each time under another augmentation, and the teacher's views cost little.
+With as many fresh tiles a step as the batch holds, and no more room than that, every
+tile is labelled for one step only: the literal paper. With fewer fresh ones a
+pseudo-label serves several steps, each time under another augmentation, and the
+teacher's views cost little.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nested state in one safetensors file: written whole, read without executing anything."""
+"""Nested state in one safetensors file, read without executing anything."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def load_state(path: Path) -> Any:
     try:
         with safe_open(path, framework="pt") as file:
             tree = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise SemisegError(
             f"The checkpoint {path} is missing or damaged, so that the run cannot be "

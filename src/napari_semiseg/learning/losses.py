@@ -54,8 +54,8 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        float ``(B, *S)``. Never reduced here: torch's own mean is NaN on a batch in which
-        every pixel is ignored.
+        float ``(B, *S)``. Never reduced here: torch's own mean is NaN on a batch in
+        which every pixel is ignored.
     """
     return functional.cross_entropy(
         logits.float(), target, ignore_index=IGNORE, reduction="none"
@@ -65,8 +65,8 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 def supervised_loss(logits: Tensor, target: Tensor, class_weights: Tensor) -> Tensor:
     """Cross-entropy over the annotated pixels, weighted by class (ACTIS 3.2, Eq. 6).
 
-    Normalised by the sum of the weights, as a weighted mean is; the public code divides by
-    the number of all pixels, ignored ones too.
+    Normalised by the sum of the weights, as a weighted mean is; the public code divides
+    by the number of all pixels, ignored ones too.
     """
     return masked_mean(
         cross_entropy(logits, target), pixel_weights(target, class_weights)

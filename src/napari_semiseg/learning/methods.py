@@ -1,7 +1,8 @@
 """The methods: a name, its settings, and the stages it trains in.
 
-Methods are siblings: what two of them share is a stage or a function, never a base class
-with flags. A new one is a settings class, a function that lists its stages, and a line here.
+Methods are siblings: what two of them share is a stage or a function, never a base
+class with flags. A new one is a settings class, a function that lists its stages, and a
+line here.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ class Stage(Protocol):
 
     name: str
     n_steps: int
-    optimizer: torch.optim.Optimizer
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Of the network's parameters."""
+        ...
 
     @property
     def predictor(self) -> nn.Module:
@@ -84,8 +89,8 @@ class PlannedStage:
 class Method:
     """Settings of a method and the plan of its stages.
 
-    ``plan(settings, unlabelled, restarted)`` is told whether there are unlabelled images
-    and whether the run starts from an earlier model.
+    ``plan(settings, unlabelled, restarted)`` is told whether there are unlabelled
+    images and whether the run starts from an earlier model.
     """
 
     settings: type[Settings]
@@ -155,7 +160,8 @@ def make_settings(
     Parameters
     ----------
     changes
-        Nested like the settings: ``{"steps": 200, "network": {"encoder": "resnet18"}}``.
+        Nested like the settings: ``{"steps": 200, "network": {"encoder":
+        "resnet18"}}``.
 
     Raises
     ------

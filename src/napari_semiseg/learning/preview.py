@@ -1,7 +1,7 @@
 """What a watcher sees of a region while the network trains.
 
-Shown and used are the same: for a crop of the training tile's size the label and the mask
-equal, bit for bit, what the training step computes of it in the same state.
+Shown and used are the same: for a crop of the training tile's size the label and the
+mask equal, bit for bit, what the training step computes of it in the same state.
 """
 
 from __future__ import annotations

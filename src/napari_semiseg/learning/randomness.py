@@ -17,8 +17,8 @@ class Randomness:
     """The generators of one run: numbers on the host, fields on the device.
 
     Dropout and drop-connect draw from torch's global generators. :meth:`own_global`
-    swaps the run's state of these in for one step, so that a notebook that draws between
-    two reports changes nothing, and finds its own stream untouched.
+    swaps the run's state of these in for one step, so that a notebook that draws
+    between two reports changes nothing, and finds its own stream untouched.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:

@@ -1,7 +1,8 @@
 """Batches of labelled and unlabelled tiles, drawn with replacement.
 
-Tiles are drawn, never enumerated: one labelled tile is enough for a batch. (The public code
-drops incomplete batches and so loops for ever with fewer tiles than its batch size.)
+Tiles are drawn, never enumerated: one labelled tile is enough for a batch. (The public
+code drops incomplete batches and so loops for ever with fewer tiles than its batch
+size.)
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _ATTEMPTS = 40
 class LabelledBatch:
     """Squares cut around labelled tiles, before augmentation.
 
-    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 3, W, W)``: instance ids,
-    annotated, valid (inside the tile), together so that one resampling serves all.
+    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 3, W, W)``: instance
+    ids, annotated, valid (inside the tile), together so that one resampling serves all.
     """
 
     image: Tensor
@@ -41,9 +42,9 @@ class LabelledBatch:
 class LabelledSampler:
     """Draws squares of the labelled tiles, all kept on the device.
 
-    A square is half as wide again as the training tile, mirrored beyond the labelled tile,
-    so that turning and shifting does not run out of image. Larger labelled tiles are drawn
-    more often, in proportion to their area.
+    A square is half as wide again as the training tile, mirrored beyond the labelled
+    tile, so that turning and shifting does not run out of image. Larger labelled tiles
+    are drawn more often, in proportion to their area.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Settings of the methods: frozen, bounded values with units and the paper's defaults.
 
-Two presets a method, no third word. ``paper`` is the literal paper; ``default`` is what our
-measurements say is best for 1-20 labelled tiles and minutes of training
+Two presets a method, no third word. ``paper`` is the literal paper; ``default`` is what
+our measurements say is best for 1-20 labelled tiles and minutes of training
 (``docs/benchmarks.md``). The class defaults are the preset ``default``.
 """
 
@@ -246,8 +246,8 @@ class ActisSettings(Settings):
 
     title: ClassVar[str] = "ACTIS"
     sentence: ClassVar[str] = (
-        "Learns from the labelled tiles, then also from all unlabelled images: a slowly "
-        "moving teacher labels them, and only its confident pixels count."
+        "Learns from the labelled tiles, then also from all unlabelled images: a "
+        "slowly moving teacher labels them, and only its confident pixels count."
     )
 
     name: Literal["actis"] = "actis"

@@ -1,8 +1,9 @@
 """The supervised stage: weighted cross-entropy on augmented labelled tiles.
 
-Source: ACTIS section 3.2. Flips, affine, elastic, blur, noise and colour jitter, AdamW with
-cosine decay, class weights (1, 1, 4). Where the public code departs from the paper (warped
-class maps, a jitter for the whole batch, label smoothing) the paper is followed.
+Source: ACTIS section 3.2. Flips, affine, elastic, blur, noise and colour jitter, AdamW
+with cosine decay, class weights (1, 1, 4). Where the public code departs from the paper
+(warped class maps, a jitter for the whole batch, label smoothing) the paper is
+followed.
 
 Preset ``default`` departs in that a running mean of the weights predicts, and that the
 boundary lies inside the object.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.settings import Settings, SupervisedStageSettings
+    from napari_semiseg.segmentation.classes import BoundaryMode
 
 
 class SupervisedStage:
@@ -52,7 +54,7 @@ class SupervisedStage:
 
     @property
     def predictor(self) -> nn.Module:
-        """The network whose predictions count: the mean of the weights, if there is one."""
+        """The network that predicts: the mean of the weights, if there is one."""
         return self.average.network if self.average else self.equipment.network
 
     @property
@@ -74,7 +76,7 @@ class SupervisedStage:
         )
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Augmented tiles float32 ``(B, C, S, S)`` and their targets int64 ``(B, S, S)``."""
+        """Augmented tiles float32 ``(B, C, S, S)``, targets int64 ``(B, S, S)``."""
         tools, random = self.equipment, self.equipment.random
         size, n = tools.labelled.size, tools.batch(self.settings.batch)
         batch = tools.labelled.draw(n, random)
@@ -111,8 +113,7 @@ class SupervisedStage:
             self.average.updates = state["updates"]
 
 
-def targets_of(fields: Tensor, boundary: str) -> Tensor:
+def targets_of(fields: Tensor, boundary: BoundaryMode) -> Tensor:
     """Class targets of the sampler's fields ``(B, 3, S, S)``."""
     ids, annotated, valid = fields.unbind(1)
-    mode = "outer" if boundary == "outer" else "inner"
-    return class_targets(ids.round().long(), annotated > 0.5, valid > 0.5, mode)
+    return class_targets(ids.round().long(), annotated > 0.5, valid > 0.5, boundary)

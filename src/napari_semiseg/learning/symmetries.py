@@ -31,5 +31,5 @@ def undo(x: Tensor, symmetry: int) -> Tensor:
 
 
 def apply_each(x: Tensor, symmetries: Sequence[int]) -> Tensor:
-    """Apply to each sample of a batch of squares ``(B, ..., S, S)`` its own symmetry."""
+    """Apply to each sample of squares ``(B, ..., S, S)`` its own symmetry."""
     return torch.stack([apply(one, s) for one, s in zip(x, symmetries, strict=True)])

@@ -38,9 +38,10 @@ class Average:
     """Exponential moving average of a network: parameters and float buffers.
 
     ``theta_teacher <- d * theta_teacher + (1 - d) * theta_student`` (ACTIS 3.1). Float
-    buffers move alike, integer buffers are copied: the teacher predicts in evaluation mode,
-    where the running statistics of its batch normalisation matter. (The public code rebinds
-    a local variable instead, so that its teacher never moves, and leaves the buffers out.)
+    buffers move alike, integer buffers are copied: the teacher predicts in evaluation
+    mode, where the running statistics of its batch normalisation matter. (The public
+    code rebinds a local variable instead, so that its teacher never moves, and leaves
+    the buffers out.)
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -53,21 +54,18 @@ class Average:
     ) -> None:
         """Move towards the student.
 
-        With ``warm_up`` the first updates average evenly, ``d = min(1 - 1 / (n + 1), d)``,
-        for a mean that starts from random weights.
+        With ``warm_up`` the first updates average evenly, ``d = min(1 - 1 / (n + 1),
+        d)``, for a mean that starts from random weights.
         """
         if warm_up:
             decay = min(1 - 1 / (self.updates + 1), decay)
         self.updates += 1
-        for mine, its in zip(
-            self.network.parameters(), student.parameters(), strict=True
-        ):
-            mine.lerp_(its, 1 - decay)
-        for mine, its in zip(self.network.buffers(), student.buffers(), strict=True):
+        its = student.state_dict()
+        for name, mine in self.network.state_dict().items():
             if mine.is_floating_point():
-                mine.lerp_(its, 1 - decay)
+                mine.lerp_(its[name], 1 - decay)
             else:
-                mine.copy_(its)
+                mine.copy_(its[name])
 
 
 def averaged_probability(network: nn.Module, x: Tensor, n_views: int) -> Tensor:
@@ -102,5 +100,5 @@ def averaged_probability(network: nn.Module, x: Tensor, n_views: int) -> Tensor:
 
 
 def _views(n_views: int) -> list[int]:
-    """The first symmetries of D4; the first two and four are groups that swap y and x."""
+    """Symmetries of D4; the first two, and four, are groups that swap y and x."""
     return [0, 5, 2, 7, 4, 1, 6, 3][:n_views]

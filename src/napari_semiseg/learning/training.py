@@ -1,8 +1,8 @@
 """The one training loop: a generator of frozen reports.
 
 It knows no method: a method is a plan of stages (:mod:`learning.methods`), a stage an
-optimiser and a loss. Whoever iterates may stop at any report; all that the next step depends
-on is in the object, and in its checkpoint.
+optimiser and a loss. Whoever iterates may stop at any report; all that the next step
+depends on is in the object, and in its checkpoint.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.beginnings import announcements, build, check
+from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
-from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler, place
+from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler
 from napari_semiseg.learning.equipment import Equipment
 from napari_semiseg.learning.methods import METHODS, PlannedStage, Stage, parse_settings
-from napari_semiseg.learning.model import Model
-from napari_semiseg.learning.networks import build_network
+from napari_semiseg.learning.model import Model, ModelCard
 from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.training_set import TrainingSet
 
 SMALLEST_BATCH_SCALE = 0.25
-_CALIBRATION_STEPS = 2
 
 
 class DivergedError(SemisegError):
@@ -77,12 +77,15 @@ class Training:
         device: str | torch.device = "auto",
         start: Model | None = None,
     ) -> None:
-        _check(training_set, start)
+        check(training_set, start)
         self.training_set = training_set
         self.device = choose_device(str(device))
         self.messages: list[str] = []
         self.start_card = start.card if start else None
-        self.network, self.settings = self._make_network(settings, start)
+        built = build(settings, training_set.n_channels, self.device, start)
+        self.network, self.settings = built.network, built.settings
+        self.weights_sentence = built.sentence
+        self.messages.extend(built.messages)
         random = Randomness(settings.seed, self.device)
         size = settings.tile_size
         unlabelled = UnlabelledSampler(training_set.unlabelled, size, self.device)
@@ -101,7 +104,7 @@ class Training:
         self._scaler = torch.amp.GradScaler(
             self.device.type, enabled=needs_gradient_scaler(self.device)
         )
-        self._announce()
+        self.messages.extend(announcements(self.settings, training_set, len(self.plan)))
 
     @classmethod
     def resume(
@@ -142,7 +145,7 @@ class Training:
             yield self._advance()
 
     def set_total_steps(self, n_steps: int) -> None:
-        """Make the run longer or shorter; at the earliest it ends with the next step."""
+        """Make the run longer or shorter, by one more step at the least."""
         n_steps = max(n_steps, self.step + 1)
         self.settings = self.settings.model_copy(update={"steps": n_steps})
         self.plan = self._make_plan()
@@ -154,10 +157,12 @@ class Training:
 
     def seconds_per_step(self) -> dict[str, float]:
         """Time a step of each stage costs here, measured without learning anything."""
-        return {planned.name: self._time_stage(planned) for planned in self.plan}
+        return {
+            planned.name: seconds_of(planned, self.equipment) for planned in self.plan
+        }
 
     def halve_batch(self) -> str | None:
-        """Take smaller batches from now on; the sentence to show, None at the minimum."""
+        """Take smaller batches; returns the sentence to show, None at the minimum."""
         scale = self.equipment.batch_scale / 2
         if scale < SMALLEST_BATCH_SCALE:
             return None
@@ -180,9 +185,9 @@ class Training:
         return Model(network, make_card(self, network))
 
     def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
-        """What the teacher says of a region now, and which of it the loss would trust."""
+        """What the teacher says of a region, and which of it the loss would trust."""
         with self.equipment.random.unchanged():
-            return preview(self._current_stage(), self.device, source, box)
+            return preview(self.stage, self.device, source, box)
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""
@@ -212,7 +217,7 @@ class Training:
     def _advance(self) -> Report:
         started = time.perf_counter()
         with self.equipment.random.own_global():
-            stage = self._current_stage()
+            stage = self.stage
             within = self.step - self._steps_before(self._stage_index)
             forwards, samples = stage.cost
             losses, coverage = self._learn(stage, within)
@@ -250,8 +255,8 @@ class Training:
         values = torch.stack([total, *losses.terms.values()]).detach().tolist()
         if not math.isfinite(values[0]):
             raise DivergedError(
-                f"The loss became {values[0]} at step {self.step + 1}: the learning rate "
-                "is too high for these images. Start again with half of it."
+                f"The loss became {values[0]} at step {self.step + 1}: the learning "
+                "rate is too high for these images. Start again with half of it."
             )
         self._scaler.scale(total).backward()
         self._scaler.step(stage.optimizer)
@@ -264,7 +269,7 @@ class Training:
         return self.settings.validate_every > 0 and self.step % every == 0
 
     def _validate(self, stage: Stage) -> dict[str, float] | None:
-        """Look at the validation tiles; keep the weights if they are the best so far."""
+        """Look at the validation tiles; keep the weights that score best."""
         tiles = self.training_set.validation
         if not tiles:
             return None
@@ -285,7 +290,9 @@ class Training:
     def _steps_before(self, index: int) -> int:
         return sum(planned.n_steps for planned in self.plan[:index])
 
-    def _current_stage(self) -> Stage:
+    @property
+    def stage(self) -> Stage:
+        """The stage under way, or the last one."""
         if self._stage is None:
             self._stage = self.plan[self._stage_index].make(self.equipment)
         return self._stage
@@ -302,56 +309,7 @@ class Training:
     def _predictor(self) -> torch.nn.Module:
         return self.network if self._stage is None else self._stage.predictor
 
-    def _time_stage(self, planned: PlannedStage) -> float:
-        buffers = {k: v.clone() for k, v in self.network.named_buffers()}
-        with self.equipment.random.unchanged(), self.equipment.random.own_global():
-            stage = planned.make(self.equipment)
-            self.network.train()
-            stage.losses(0).total.backward()  # The first one warms up.
-            started = time.perf_counter()
-            for step in range(_CALIBRATION_STEPS):
-                total = stage.losses(step + 1).total
-                total.backward()
-                total.item()  # A GPU is asked for the number, hence waited for.
-            seconds = time.perf_counter() - started
-        self.network.zero_grad(set_to_none=True)
-        for name, buffer in self.network.named_buffers():
-            buffer.copy_(buffers[name])
-        return seconds / _CALIBRATION_STEPS
-
-    # -- beginnings -------------------------------------------------------------------
-
-    def _make_network(
-        self, settings: Settings, start: Model | None
-    ) -> tuple[SegmentationNetwork, Settings]:
-        n_channels = self.training_set.n_channels
-        if start is not None:
-            network: SegmentationNetwork = copy.deepcopy(start.network)
-            network.requires_grad_(True)
-            self.weights_sentence = start.card.weights_source
-            settings = settings.model_copy(update={"network": start.card.network})
-        else:
-            wanted = settings.network.resolve(self.device)
-            network, report = build_network(
-                wanted, n_channels, 3, seed=settings.seed, announce=self.messages.append
-            )
-            self.weights_sentence = report.sentence
-            self.messages.append(report.sentence)
-            settings = settings.model_copy(update={"network": wanted})
-        place(network, self.device)
-        return network, settings
-
-    def _announce(self) -> None:
-        if len(self.plan) == 1 and self.settings.name != "supervised":
-            self.messages.append(
-                "There is no unlabelled image to learn from: "
-                "only the supervised stage runs."
-            )
-        if not self.training_set.validation:
-            self.messages.append(
-                "No tile is set aside for validation, so that the latest weights are "
-                "kept, and scores are measured on the training tiles."
-            )
+    # -- resuming ---------------------------------------------------------------------
 
     def _load_state(self, state: dict[str, Any], settings: Settings) -> None:
         self.messages.clear()
@@ -360,8 +318,6 @@ class Training:
         self.network.load_state_dict(state["network"])
         self.weights_sentence = state["weights_report"]
         if state["start_card"] is not None:
-            from napari_semiseg.learning.model import ModelCard
-
             self.start_card = ModelCard.model_validate(state["start_card"])
         self.equipment.random.load_state(state["random"])
         self.equipment.batch_scale = state["batch_scale"]
@@ -372,28 +328,10 @@ class Training:
         if self._best is not None:
             self._best["weights"] = _moved(self._best["weights"], self.device)
         if state["stage"] is not None:
-            stage = self._current_stage()
+            stage = self.stage
             stage.n_steps = state["stage_steps"]
             stage.optimizer.load_state_dict(state["optimizer"])
             stage.load_state(state["stage"])
-
-
-def _check(training_set: TrainingSet, start: Model | None) -> None:
-    if not training_set.labelled:
-        raise SemisegError(
-            "No tile is labelled yet. Outline every object in one tile, mark it as done, "
-            "then train."
-        )
-    if not training_set.training:
-        raise SemisegError(
-            "All labelled tiles are set aside for validation: nothing is left to learn "
-            "from. Mark at least one of them for training."
-        )
-    if start is not None and start.card.n_channels != training_set.n_channels:
-        raise SemisegError(
-            f"The model to start from takes {start.card.n_channels} channel(s), but the "
-            f"images have {training_set.n_channels}. Start from scratch."
-        )
 
 
 def _cosine(first: float, last: float, t: float) -> float:

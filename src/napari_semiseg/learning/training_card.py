@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.learning.model import ModelCard, TrainedTile
 
@@ -16,9 +16,9 @@ def make_card(training: Training, network: SegmentationNetwork) -> ModelCard:
     """What the model is and what it learned from; thresholds are tuned later."""
     settings, images = training.settings, training.training_set
     parent = training.start_card
-    ancestors: tuple[dict[str, object], ...] = ()
+    ancestors: tuple[dict[str, Any], ...] = ()
     if parent is not None:
-        own = {
+        own: dict[str, Any] = {
             "name": parent.name,
             "trained_on": [tile.model_dump(mode="json") for tile in parent.trained_on],
         }

@@ -76,8 +76,8 @@ class UnlabelledImage:
 class TrainingSet:
     """Everything a run learns from; frozen.
 
-    ``classes`` are the user's class names without the background. ``pixel_size`` is that of
-    the images (None when unknown or mixed), ``pixel_unit`` its unit.
+    ``classes`` are the user's class names without the background. ``pixel_size`` is
+    that of the images (None when unknown or mixed), ``pixel_unit`` its unit.
     """
 
     labelled: tuple[LabelledTile, ...]

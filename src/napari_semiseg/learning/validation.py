@@ -43,9 +43,9 @@ def tile_probabilities(
 ) -> list[NDArray[np.float32]]:
     """Softmax ``(K, *S)`` of each tile, predicted with its surroundings.
 
-    The network is in evaluation mode meanwhile and in its old mode afterwards. (The public
-    code validates in training mode and on logits, so that thresholds mean nothing and the
-    statistics of batch normalisation drift.)
+    The network is in evaluation mode meanwhile and in its old mode afterwards. (The
+    public code validates in training mode and on logits, so that thresholds mean
+    nothing and the statistics of batch normalisation drift.)
     """
     with evaluating(network):
         forward = probability_forward(network, device)

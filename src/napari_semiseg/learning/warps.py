@@ -1,8 +1,8 @@
 """Affine and elastic augmentation in one resampling (ACTIS 3.2).
 
-Images are interpolated bilinearly, instance maps with nearest neighbours; class targets are
-made from the warped instances. (The public code warps the class map itself bilinearly,
-which writes interior where background meets boundary.)
+Images are interpolated bilinearly, instance maps with nearest neighbours; class targets
+are made from the warped instances. (The public code warps the class map itself
+bilinearly, which writes interior where background meets boundary.)
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def resample(x: Tensor, positions: Tensor, mode: str) -> Tensor:
     positions
         float ``(B, S, S, 2)`` from :func:`draw_positions`.
     mode
-        ``bilinear`` for images (mirrored beyond the canvas), ``nearest`` for ids and masks
-        (0 beyond the canvas).
+        ``bilinear`` for images (mirrored beyond the canvas), ``nearest`` for ids and
+        masks (0 beyond the canvas).
     """
     grid = positions * (2 / (x.shape[-1] - 1)) - 1
     padding = "reflection" if mode == "bilinear" else "zeros"

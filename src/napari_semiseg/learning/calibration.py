@@ -1,0 +1,35 @@
+"""What a step costs on this machine, measured without learning anything."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.methods import PlannedStage
+
+_STEPS = 2
+
+
+def seconds_of(planned: PlannedStage, equipment: Equipment) -> float:
+    """Seconds of one step of a stage: its losses and their gradients.
+
+    Weights, running statistics and random numbers are afterwards as they were.
+    """
+    network, random = equipment.network, equipment.random
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    with random.unchanged(), random.own_global():
+        stage = planned.make(equipment)
+        network.train()
+        stage.losses(0).total.backward()  # The first one warms up.
+        started = time.perf_counter()
+        for step in range(_STEPS):
+            total = stage.losses(step + 1).total
+            total.backward()
+            total.detach().item()  # A GPU is asked for the number, hence waited for.
+        seconds = time.perf_counter() - started
+    network.zero_grad(set_to_none=True)
+    for name, buffer in network.named_buffers():
+        buffer.copy_(buffers[name])
+    return seconds / _STEPS
