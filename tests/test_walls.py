@@ -24,6 +24,8 @@ BELOW = {
     "prediction": {"segmentation", "learning"},
     "runs": {"segmentation", "exchange", "project", "learning", "prediction"},
 }
+# The verbs for Python and for a terminal: above all rooms but the viewer.
+SURFACES = ("api", "cli")
 # These rooms do not import torch even inside a function.
 WITHOUT_TORCH = ("segmentation", "samples", "exchange", "project")
 
@@ -64,7 +66,7 @@ def names_of(room: str) -> list[str]:
 def test_every_room_has_its_rules() -> None:
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
-    assert rooms - {"viewer"} == set(BELOW)
+    assert rooms - {"viewer", *SURFACES} == set(BELOW)
 
 
 @pytest.mark.parametrize("room", BELOW)
@@ -94,7 +96,7 @@ def test_no_torch_even_inside_functions(room: str) -> None:
     assert not heavy
 
 
-@pytest.mark.parametrize("room", [*BELOW, "."])
+@pytest.mark.parametrize("room", [*BELOW, *SURFACES, "."])
 def test_only_the_viewer_names_windows(room: str) -> None:
     paths = modules(room) if room != "." else sorted(PACKAGE.glob("*.py"))
     windows = {
@@ -124,6 +126,7 @@ def test_importing_the_command_line_loads_neither_qt_nor_torch() -> None:
         for path in PACKAGE.glob("*.py")
         if not path.stem.startswith("__")
     ]
+    names += [name for surface in SURFACES for name in names_of(surface)]
 
     assert not loaded_by(*names) & (WINDOWS | TORCH)
 

@@ -20,6 +20,7 @@ from napari_semiseg.errors import SemisegError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_FILE = "model.safetensors"
 PROBE_SECONDS = 3.0  # Without it, a download without internet gives up after 24 s.
 
 
@@ -52,17 +53,17 @@ def imagenet_file(
     WeightsUnavailableError
         When there are no such weights, or the host cannot be reached.
     """
+    if known := cached_imagenet_file(encoder, cache):
+        return known
     repository, revision = _imagenet_address(encoder)
     fetch = functools.partial(
         hf_hub_download,
         repository,
-        "model.safetensors",
+        _FILE,
         revision=revision,
         cache_dir=cache,
         endpoint=endpoint,
     )
-    with contextlib.suppress(LocalEntryNotFoundError):
-        return Path(fetch(local_files_only=True))
     host = endpoint or constants.ENDPOINT
     if constants.HF_HUB_OFFLINE:
         raise WeightsUnavailableError(
@@ -78,6 +79,28 @@ def imagenet_file(
     except (OSError, HfHubHTTPError) as error:
         # Without a connection the hub raises a kind of OSError: no fault of the disk.
         raise WeightsUnavailableError(_unreachable(encoder, silent)) from error
+
+
+def cached_imagenet_file(encoder: str, cache: Path | None = None) -> Path | None:
+    """The file of an encoder's ImageNet weights if it was downloaded before.
+
+    Raises
+    ------
+    WeightsUnavailableError
+        When there are no such weights.
+    """
+    repository, revision = _imagenet_address(encoder)
+    with contextlib.suppress(LocalEntryNotFoundError):
+        return Path(
+            hf_hub_download(
+                repository,
+                _FILE,
+                revision=revision,
+                cache_dir=cache,
+                local_files_only=True,
+            )
+        )
+    return None
 
 
 def _imagenet_address(encoder: str) -> tuple[str, str | None]:

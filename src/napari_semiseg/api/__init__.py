@@ -1,0 +1,48 @@
+"""The verbs of the command line as Python functions.
+
+>>> from napari_semiseg import api
+>>> api.init("my-project", ["images"])  # doctest: +SKIP
+>>> api.label("my-project", "a.tif", "a_labels.tif")  # doctest: +SKIP
+>>> record = api.train("my-project", steps=200)  # doctest: +SKIP
+>>> api.export("my-project", "results")  # doctest: +SKIP
+
+Every problem that its user can mend is raised as a
+`napari_semiseg.errors.SemisegError` with one sentence. Importing this needs no torch.
+"""
+
+from __future__ import annotations
+
+from napari_semiseg.api.evaluating import EvaluationReport, evaluate
+from napari_semiseg.api.exporting import export
+from napari_semiseg.api.labelling import AcceptedTile, InitReport, accept, init, label
+from napari_semiseg.api.outputs import (
+    ObjectOptions,
+    OutputReport,
+    Progress,
+    WrittenImage,
+)
+from napari_semiseg.api.predicting import predict
+from napari_semiseg.api.running import RunOverview, pause, resume, status, stop
+from napari_semiseg.api.training import train
+
+__all__ = [
+    "AcceptedTile",
+    "EvaluationReport",
+    "InitReport",
+    "ObjectOptions",
+    "OutputReport",
+    "Progress",
+    "RunOverview",
+    "WrittenImage",
+    "accept",
+    "evaluate",
+    "export",
+    "init",
+    "label",
+    "pause",
+    "predict",
+    "resume",
+    "status",
+    "stop",
+    "train",
+]

@@ -1,0 +1,139 @@
+"""Score predicted masks against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_semiseg.api.subjects import file_stem
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.exchange.images import stored_image
+from napari_semiseg.exchange.labels import read_labels
+from napari_semiseg.project.places import expand
+from napari_semiseg.segmentation.metrics import pool, score_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Scores of images, and the files that had no partner or could not be compared.
+
+    Attributes
+    ----------
+    images
+        By stem.
+    total
+        Mean over the images, and all objects together.
+    without_truth, without_prediction
+        Names of files that only one side has.
+    failed
+        Reason by stem.
+    """
+
+    images: Mapping[str, ImageScores]
+    total: PooledScores
+    without_truth: tuple[str, ...] = ()
+    without_prediction: tuple[str, ...] = ()
+    failed: Mapping[str, str] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "n_images": self.total.n_images,
+            "mean": self.total.mean,
+            "pooled": self.total.pooled.as_dict(),
+            "images": {stem: one.as_dict() for stem, one in self.images.items()},
+            "without_truth": list(self.without_truth),
+            "without_prediction": list(self.without_prediction),
+            "failed": dict(self.failed or {}),
+        }
+
+
+def evaluate(
+    predictions: str | Path,
+    truth: str | Path,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> EvaluationReport:
+    """Compare instance masks with true ones.
+
+    Parameters
+    ----------
+    predictions, truth
+        Two files, or two folders whose files are matched by stem; subfolders do not
+        count. Negative numbers in the truth are ignored pixels.
+    progress
+        Called with images done, images in all, and the next stem.
+
+    Raises
+    ------
+    SemisegError
+        When nothing matches, or nothing could be compared.
+    """
+    pairs, alone, lonely = _matched(Path(predictions), Path(truth))
+    scores: dict[str, ImageScores] = {}
+    failed: dict[str, str] = {}
+    for number, (stem, (predicted, true)) in enumerate(pairs.items()):
+        if progress:
+            progress(number, len(pairs), stem)
+        try:
+            scores[stem] = score_image(*_read(predicted, true))
+        except SemisegError as error:
+            failed[stem] = str(error)
+    if progress:
+        progress(len(pairs), len(pairs), "")
+    if not scores:
+        reason = next(iter(failed.values()))
+        raise SemisegError(f"No mask could be compared. The first reason: {reason}")
+    return EvaluationReport(scores, pool(list(scores.values())), alone, lonely, failed)
+
+
+def _read(predicted: Path, true: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    # Axes of length one are no axes of a mask.
+    stored = stored_image(true, palette_numbers=True).shape
+    shape = tuple(size for size in stored if size > 1) or (1, 1)
+    shape = shape if len(shape) > 1 else tuple(stored)
+    return read_labels(predicted, shape), read_labels(true, shape)
+
+
+def _matched(
+    predictions: Path, truth: Path
+) -> tuple[dict[str, tuple[Path, Path]], tuple[str, ...], tuple[str, ...]]:
+    """Pairs by stem, and the names of the files that only one side has."""
+    if predictions.is_file() and truth.is_file():
+        return {file_stem(predictions): (predictions, truth)}, (), ()
+    predicted, true = _by_stem(predictions), _by_stem(truth)
+    stems = sorted(predicted.keys() & true.keys())
+    if not stems:
+        raise SemisegError(
+            f"No file in {predictions} has the stem of one in {truth}: the prediction "
+            "of cells_01.png is looked for as cells_01.tif."
+        )
+    alone = tuple(predicted[stem].name for stem in sorted(predicted.keys() - true))
+    lonely = tuple(true[stem].name for stem in sorted(true.keys() - predicted))
+    return {stem: (predicted[stem], true[stem]) for stem in stems}, alone, lonely
+
+
+def _by_stem(place: Path) -> dict[str, Path]:
+    if not place.exists():
+        raise SemisegError(f"{place} does not exist.")
+    found: dict[str, Path] = {}
+    for path in expand([place]):
+        if path == place and path.is_dir():
+            raise SemisegError(f"{place} holds no mask that can be read here.")
+        stem = file_stem(path)
+        if stem in found:
+            raise SemisegError(
+                f"{found[stem].name} and {path.name} in {place} have the same stem: "
+                "which one counts? Leave one of them."
+            )
+        found[stem] = path
+    return found

@@ -1,0 +1,162 @@
+"""Export a project: what its model finds, with the person's own objects on top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.merging import with_own_objects
+from napari_semiseg.api.outputs import (
+    ObjectOptions,
+    OutputReport,
+    Progress,
+    WrittenImage,
+    kinds_of,
+    memory_sentence,
+    write_maps,
+    write_mask,
+)
+from napari_semiseg.api.predicting import known_subjects
+from napari_semiseg.api.proposals import Proposals
+from napari_semiseg.api.subjects import of_project, output_stems
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.exchange.labels import read_labels
+from napari_semiseg.exchange.tables import write_table
+from napari_semiseg.geometry import Box
+from napari_semiseg.project.catalogue import SkippedImage
+from napari_semiseg.segmentation.measurements import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_semiseg.api.outputs import Kind
+    from napari_semiseg.api.subjects import Subject
+    from napari_semiseg.exchange.tiff import ExportedMask
+    from napari_semiseg.project.project import Project
+    from napari_semiseg.project.records import ImageItem
+
+
+def export(
+    project: str | Path | Project,
+    output: str | Path,
+    *,
+    images: Iterable[str | Path] = (),
+    save: str | Iterable[str] = ("instances",),
+    options: ObjectOptions | None = None,
+    measurements: bool = True,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> OutputReport:
+    """Write the masks of a project's images, and a table of their objects.
+
+    Parameters
+    ----------
+    output
+        Folder: ``STEM.tif`` with ``STEM.json`` (options) and ``STEM.csv``
+        (measurements), other kinds as ``KIND/STEM.tif``.
+    images
+        Names of images; none: all.
+    save
+        Among instances, classes, probability, confidence; the latter three are the
+        model's alone.
+    options
+        Which objects are written, and how.
+    measurements
+        Write ``STEM.csv``: the objects as they are in the mask.
+
+    Returns
+    -------
+    OutputReport
+        A bad image is skipped with the reason.
+
+    Raises
+    ------
+    SemisegError
+        When there is no model, or no such image.
+    """
+    opened = as_project(project)
+    kinds = kinds_of(save)
+    subjects = _chosen(opened, [str(name) for name in images])
+    writer = _Exporter(
+        opened,
+        Proposals(opened, device),
+        Path(output).expanduser(),
+        kinds,
+        options or ObjectOptions(),
+        measurements and "instances" in kinds,
+    )
+    show = progress or Progress()
+    written, skipped = [], []
+    stems = output_stems(subjects)
+    for number, (subject, stem) in enumerate(zip(subjects, stems, strict=True)):
+        show.image(number, len(subjects), subject.name)
+        try:
+            written.append(writer.write(subject, stem, show))
+        except MemoryError:
+            reason = memory_sentence(subject.name)
+            skipped.append(SkippedImage(subject.path, reason))
+        except SemisegError as error:
+            skipped.append(SkippedImage(subject.path, str(error), error))
+    show.image(len(subjects), len(subjects), "")
+    return OutputReport(tuple(written), tuple(skipped))
+
+
+class _Exporter:
+    """Writes one image after the other."""
+
+    def __init__(
+        self,
+        project: Project,
+        proposals: Proposals,
+        folder: Path,
+        kinds: tuple[Kind, ...],
+        options: ObjectOptions,
+        measurements: bool,
+    ) -> None:
+        self._project = project
+        self._proposals = proposals
+        self._folder = folder
+        self._kinds = kinds
+        self._options = options
+        self._measurements = measurements
+
+    def write(self, subject: Subject, stem: str, show: Progress) -> WrittenImage:
+        """Predict (unless it is known), merge and write one image."""
+        item = subject.item
+        assert item is not None
+        files: list[Path] = []
+        n_objects = None
+        if set(self._kinds) == {"instances"}:
+            proposed = self._proposals.instances(item, show.tiles)
+        else:
+            found = self._proposals.predict(item, show.tiles)
+            files += write_maps(self._folder, stem, subject, found, self._kinds)
+            proposed = found.instances
+        if "instances" in self._kinds:
+            objects = with_own_objects(self._project, item, proposed)
+            mask = write_mask(self._folder, stem, subject, objects, self._options)
+            files, n_objects = [mask.path, *files], mask.n_objects
+            if self._measurements:
+                files.append(self._measure(item, mask))
+        return WrittenImage(subject.name, tuple(files), n_objects)
+
+    def _measure(self, item: ImageItem, mask: ExportedMask) -> Path:
+        pixels = self._project.frame(item).read(Box.whole(item.shape))
+        objects = read_labels(mask.path, item.shape)
+        table = measure(objects, pixels, item.pixel_size, item.pixel_unit or "pixel")
+        return write_table(mask.path.with_suffix(".csv"), table)
+
+
+def _chosen(project: Project, names: list[str]) -> list[Subject]:
+    if not names:
+        if not project.images:
+            raise SemisegError("This project has no image yet: add images first.")
+        return of_project(project, project.images)
+    subjects: dict[str, Subject] = {}
+    for name in names:
+        found = known_subjects(project, name)
+        if not found:
+            project.image(name)  # Raises, naming near matches.
+        subjects |= {one.item.id: one for one in found if one.item}
+    return list(subjects.values())

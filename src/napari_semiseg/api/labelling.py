@@ -1,0 +1,223 @@
+"""Images and labels into a project: init, label, accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semiseg.api.proposals import Proposals
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.exchange.labels import as_labels, read_labels
+from napari_semiseg.geometry import Box
+from napari_semiseg.project.accepting import AcceptReport, accept_objects, accept_tile
+from napari_semiseg.project.annotation import box_words, size_words
+from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.project.project import FILE_NAME, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_semiseg.project.annotations import ImportReport
+    from napari_semiseg.project.catalogue import SkippedImage
+    from napari_semiseg.project.records import ImageItem, Role, Task, TileState
+
+
+@dataclass(frozen=True, eq=False)
+class InitReport:
+    """A project and what became of the files to add.
+
+    ``created`` is False where the project was there and only got further images.
+    """
+
+    project: Project
+    created: bool
+    added: tuple[ImageItem, ...]
+    skipped: tuple[SkippedImage, ...]
+
+
+@dataclass(frozen=True)
+class AcceptedTile:
+    """A tile that was accepted as a whole, and its number of objects."""
+
+    box: Box
+    n_objects: int
+
+
+def init(
+    project: str | Path,
+    images: Iterable[str | Path] = (),
+    *,
+    task: Task | None = None,
+    classes: Sequence[str] | None = None,
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+    role: Role = "pool",
+    on_file: Callable[[Path], None] | None = None,
+) -> InitReport:
+    """Make a project of images, or add images to the one that is there.
+
+    Parameters
+    ----------
+    project
+        Its folder.
+    images
+        Files, and folders of files; a bad one is skipped with the reason.
+    task, classes
+        None: ``instances`` and ``("object",)``, or those of the project.
+    axes, channels
+        How to read the files where a guess could be wrong, e.g. ``CYX`` and ``(0, 2)``.
+    role
+        ``test`` images never train, not even as unlabelled ones.
+    on_file
+        Called with each file before it is read.
+
+    Raises
+    ------
+    SemisegError
+        When the project cannot be made, or has another task or other classes.
+    """
+    if task == "semantic":
+        raise SemisegError(
+            "Projects of task semantic are not there yet: use --task instances."
+        )
+    created = not _is_project(Path(project))
+    if created:
+        opened = Project.create(project, task or "instances", classes or ("object",))
+    else:
+        opened = Project.open(project)
+        _check_same(opened, task, classes)
+    paths = [images] if isinstance(images, (str, Path)) else images
+    result = opened.add_images(paths, axes, channels, role, on_file)
+    return InitReport(opened, created, result.added, result.skipped)
+
+
+def label(
+    project: str | Path | Project,
+    image: str | Path,
+    labels: str | Path | NDArray[Any],
+    *,
+    tiles: Sequence[Box | Sequence[int]] | None = None,
+    frame: int | None = None,
+    role: TileState = "training",
+    separate: bool = False,
+) -> ImportReport:
+    """Take labelled tiles from a label image.
+
+    Parameters
+    ----------
+    image
+        Id, path, file name or stem of an image of the project.
+    labels
+        Label image of the whole image (or an array of it): 0 no object, negative
+        ignore, ids >= 1.
+    tiles
+        Boxes, or ``(y, x, height, width)``; None: the whole image is one tile.
+    frame
+        Of a stack, counted from 0; of the image, and of the labels where they are a
+        stack too.
+    role
+        ``training`` or ``validation``; ``to do`` never trains.
+    separate
+        Give each piece of an id that covers several an id of its own.
+
+    Raises
+    ------
+    SemisegError
+        When the labels do not fit the image, or a tile does not; nothing is written.
+    """
+    opened = as_project(project)
+    item = opened.image(image, frame)
+    if isinstance(labels, (str, Path)):
+        which = item.frame if item.n_frames > 1 else None
+        found = read_labels(labels, item.shape, which)
+    else:
+        found = as_labels(labels, item.shape)
+    boxes = None if not tiles else [as_box(tile) for tile in tiles]
+    store = AnnotationStore(opened)
+    return store.import_labels(item, found, boxes, role, fix_components=separate)
+
+
+def accept(
+    project: str | Path | Project,
+    image: str | Path,
+    *,
+    tile: Box | Sequence[int] | None = None,
+    objects: Iterable[int] | None = None,
+    frame: int | None = None,
+    role: TileState = "training",
+    device: str = "auto",
+) -> AcceptReport | AcceptedTile:
+    """Make what the model in use proposes for an image a person's own.
+
+    Parameters
+    ----------
+    tile
+        Accept this box as a finished tile: its objects, and that there are no others.
+    objects
+        Accept these objects; ids as in the predicted or exported file. With neither
+        tile nor objects: all objects of the image.
+    role
+        Of an accepted tile.
+
+    Raises
+    ------
+    SemisegError
+        When there is no model yet, or the tile does not fit.
+    """
+    opened = as_project(project)
+    item = opened.image(image, frame)
+    box = None if tile is None else as_box(tile)
+    if box is not None and objects is not None:
+        raise SemisegError("Accept either a tile or single objects, not both at once.")
+    if box is not None and (box.empty or not Box.whole(item.shape).contains(box)):
+        raise SemisegError(
+            f"The tile {box_words(box)} does not lie inside {item.name}, which is "
+            f"{size_words(item.shape)} pixels."
+        )
+    proposed = Proposals(opened, device).instances(item)
+    if box is None:
+        return accept_objects(opened, item, proposed, objects)
+    record = accept_tile(opened, item, box, proposed[box.slices], role)
+    accepted = AnnotationStore(opened).load(item, record.box)
+    return AcceptedTile(record.box, accepted.n_objects)
+
+
+def as_project(project: str | Path | Project) -> Project:
+    """The project of a folder, opened unless it is."""
+    return project if isinstance(project, Project) else Project.open(project)
+
+
+def as_box(tile: Box | Sequence[int]) -> Box:
+    """A box from ``(y, x, height, width)``, or as it is."""
+    if isinstance(tile, Box):
+        return tile
+    numbers = tuple(int(number) for number in tile)
+    half = len(numbers) // 2
+    if len(numbers) not in (4, 6) or not np.array_equal(numbers, tile):
+        raise SemisegError(f"A tile is y,x,height,width in whole pixels, not {tile}.")
+    return Box(numbers[:half], numbers[half:])
+
+
+def _is_project(folder: Path) -> bool:
+    place = folder.expanduser()
+    return place.name == FILE_NAME or (place / FILE_NAME).exists()
+
+
+def _check_same(
+    project: Project, task: Task | None, classes: Sequence[str] | None
+) -> None:
+    if task not in (None, project.task):
+        raise SemisegError(
+            f"{project.folder} is a project of task {project.task} already: "
+            "make another project for another task."
+        )
+    if classes is not None and tuple(classes) != project.classes:
+        raise SemisegError(
+            f"{project.folder} has the classes {', '.join(project.classes)} already: "
+            "make another project for other classes."
+        )

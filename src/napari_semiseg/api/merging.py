@@ -1,0 +1,119 @@
+"""A person's objects over those of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_semiseg.geometry import Box
+from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.project.corrections import CorrectionStore
+from napari_semiseg.project.owners import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_semiseg.project.project import Project
+    from napari_semiseg.project.records import ImageItem, TileRecord
+
+
+def with_own_objects(
+    project: Project, item: ImageItem, proposed: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Lay a person's objects over those of a model.
+
+    Parameters
+    ----------
+    proposed
+        int32 ``(*S)``: 0 background, ids >= 1.
+
+    Returns
+    -------
+    NDArray[np.int32]
+        ``(*S)``. Where the person decided, only the person's objects are: in finished
+        tiles everywhere. The model's objects keep their ids, the person's come behind
+        them. An object that a tile's edge cuts goes on outside as the model sees it.
+    """
+    tiles = AnnotationStore(project).tiles(item)
+    own, claimed = own_objects(project, item, tiles)
+    finished = [tile.box for tile in tiles if tile.finished]
+    continue_outside(own, claimed, proposed, finished)
+    merged = merge(own, proposed, claimed)
+    n_own, n_proposed = int(own.max(initial=0)), int(proposed.max(initial=0))
+    # `merge` puts the model's ids last; they must be those of the predicted file.
+    numbers = np.where(merged > n_own, merged - n_own, merged + n_proposed)
+    return np.where(merged > 0, numbers, 0).astype(np.int32)
+
+
+def own_objects(
+    project: Project, item: ImageItem, tiles: Sequence[TileRecord]
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """What a person drew or accepted in an image, and where the person decides.
+
+    Finished tiles win over objects outside of tiles, these over tiles that are to do.
+    """
+    known = CorrectionStore(project).read(item, Box.whole(item.shape))
+    claimed = known.claimed.copy()
+    own = np.where(claimed, np.maximum(known.instances, 0), 0).astype(np.int32)
+    store = AnnotationStore(project)
+    for tile in tiles:
+        here = tile.box.slices
+        drawn = store.load(item, tile.box)
+        where = np.ones(tile.box.size, bool)
+        if not tile.finished:
+            where = (drawn.annotated | (drawn.instances < 0)) & ~claimed[here]
+        raised = drawn.instances + int(own.max(initial=0))
+        own[here] = np.where(where, np.where(drawn.instances > 0, raised, 0), own[here])
+        claimed[here] |= where
+    return own, claimed
+
+
+def continue_outside(
+    own: NDArray[np.int32],
+    claimed: NDArray[np.bool_],
+    proposed: NDArray[np.int32],
+    boxes: Sequence[Box],
+) -> None:
+    """Let objects that the edge of a finished tile cuts go on outside; in place.
+
+    A piece that the model sees outside joins the person's object beside it when most of
+    the model's object inside the tile is that object too: else one nucleus on the edge
+    would become two.
+    """
+    places = ndimage.find_objects(proposed)
+    for box in boxes:
+        for mine, theirs in _meetings(own, claimed, proposed, box):
+            inside = proposed[box.slices] == theirs
+            shared = np.count_nonzero(inside & (own[box.slices] == mine))
+            if 2 * shared > np.count_nonzero(inside):
+                place = places[theirs - 1]
+                piece = (proposed[place] == theirs) & ~claimed[place]
+                own[place][piece] = mine
+                claimed[place][piece] = True
+
+
+def _meetings(
+    own: NDArray[np.int32],
+    claimed: NDArray[np.bool_],
+    proposed: NDArray[np.int32],
+    box: Box,
+) -> Iterator[tuple[int, int]]:
+    """Pairs of an own object inside a box and a proposed one right outside of it."""
+    for axis, (first, end) in enumerate(zip(box.origin, box.end, strict=True)):
+        for inner, outer in ((first, first - 1), (end - 1, end)):
+            if not 0 <= outer < own.shape[axis]:
+                continue
+            inside, outside = list(box.slices), list(box.slices)
+            inside[axis], outside[axis] = (
+                slice(inner, inner + 1),
+                slice(outer, outer + 1),
+            )
+            mine, theirs = own[tuple(inside)], proposed[tuple(outside)]
+            meet = (mine > 0) & (theirs > 0) & ~claimed[tuple(outside)]
+            yield from sorted(
+                set(zip(mine[meet].tolist(), theirs[meet].tolist(), strict=True))
+            )

@@ -1,0 +1,148 @@
+"""Predictions as files: which kinds there are, where they go, what became of each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.exchange.tiff import (
+    write_classes,
+    write_confidence,
+    write_instances,
+    write_probability,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semiseg.api.subjects import Subject
+    from napari_semiseg.exchange.tiff import ExportedMask
+    from napari_semiseg.prediction.prediction import Prediction
+    from napari_semiseg.project.catalogue import SkippedImage
+
+Kind = Literal["instances", "classes", "probability", "confidence"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class ObjectOptions:
+    """Which objects are written, and how; see `exchange.tiff.write_instances`."""
+
+    consecutive: bool = False
+    drop_border: bool = False
+    min_area: int = 0
+    max_area: int | None = None
+    fill_holes: bool = False
+
+
+@dataclass(frozen=True)
+class WrittenImage:
+    """The files of one image, its number of objects (None: not saved) and a warning."""
+
+    name: str
+    files: tuple[Path, ...]
+    n_objects: int | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """What became of the images: written, or skipped with the reason."""
+
+    written: tuple[WrittenImage, ...]
+    skipped: tuple[SkippedImage, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "written": [
+                {**asdict(one), "files": list(map(str, one.files))}
+                for one in self.written
+            ],
+            "skipped": [
+                {"path": str(one.path), "reason": one.reason} for one in self.skipped
+            ],
+        }
+
+
+class Progress:
+    """Tells somebody which image of how many is under way; by itself it is silent."""
+
+    def image(self, number: int, total: int, name: str) -> None:
+        """Image ``number`` (from 0) of ``total`` begins; ``number == total``: done."""
+
+    def tiles(self, done: int, total: int) -> None:
+        """So many tiles of the image are done."""
+
+
+def kinds_of(names: str | Iterable[str]) -> tuple[Kind, ...]:
+    """Kinds to save, from names or ``instances,classes``.
+
+    Raises
+    ------
+    SemisegError
+        When there is no such kind, with the choices.
+    """
+    parts = names.split(",") if isinstance(names, str) else list(names)
+    wanted = [part.strip() for part in parts]
+    unknown = [name for name in wanted if name not in KINDS]
+    if unknown or not wanted:
+        raise SemisegError(
+            f"{', '.join(unknown) or 'Nothing'} cannot be saved: "
+            f"choose among {', '.join(KINDS)}."
+        )
+    return tuple(kind for kind in KINDS if kind in wanted)
+
+
+def write_mask(
+    folder: Path,
+    stem: str,
+    subject: Subject,
+    instances: NDArray[np.int32],
+    options: ObjectOptions,
+) -> ExportedMask:
+    """Write objects as ``STEM.tif`` with their sidecar ``STEM.json``."""
+    return write_instances(
+        folder / f"{stem}.tif",
+        instances,
+        axes="ZYX"[-instances.ndim :],
+        **asdict(options),
+        **_scale(subject),
+    )
+
+
+def write_maps(
+    folder: Path, stem: str, subject: Subject, found: Prediction, kinds: Iterable[Kind]
+) -> list[Path]:
+    """Write classes, probability and confidence as ``KIND/STEM.tif``."""
+    scale, axes = _scale(subject), "ZYX"[-found.classes.ndim :]
+    written = []
+    for kind in kinds:
+        path = folder / kind / f"{stem}.tif"
+        if kind == "classes":
+            write_classes(path, found.classes, axes=axes, **scale)
+        elif kind == "probability":
+            write_probability(path, found.probability, axes=f"C{axes}", **scale)
+        elif kind == "confidence":
+            write_confidence(path, found.confidence, axes=axes, **scale)
+        else:
+            continue
+        written.append(path)
+    return written
+
+
+def memory_sentence(name: str) -> str:
+    """For an image that is too large for this computer."""
+    return f"{name} does not fit into the memory: cut it into smaller images."
+
+
+def _scale(subject: Subject) -> dict[str, Any]:
+    known = subject.pixel_size is not None and subject.pixel_unit != "pixel"
+    if not known:
+        return {"pixel_size": None, "unit": None}
+    return {"pixel_size": subject.pixel_size, "unit": subject.pixel_unit}

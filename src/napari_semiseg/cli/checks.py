@@ -1,0 +1,96 @@
+"""Commands that show whether it works here: doctor, demo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_semiseg.cli.application import (
+    app,
+    calm_threads,
+    example,
+    say,
+    say_json,
+    say_table,
+    warn,
+)
+from napari_semiseg.cli.options import DeviceOption, JsonOption
+
+
+@app.command(epilog=example("napari-semiseg doctor"))
+def doctor(as_json: JsonOption = False) -> None:
+    """Show devices, versions, encoder weights and display, and what to mend."""
+    calm_threads()
+    from napari_semiseg.api.checking import check_computer
+
+    found = check_computer()
+    broken = [one for one in found if one.verdict == "broken"]
+    if as_json:
+        say_json({"ok": not broken, "checks": [asdict(one) for one in found]})
+    else:
+        marks = {"ok": "ok", "note": "note", "broken": "BROKEN"}
+        say_table((marks[one.verdict], one.name, one.words) for one in found)
+        for one in found:
+            if one.remedy:
+                say(f"- {one.name}: {one.remedy}.")
+        say("Everything needed is there." if not broken else "Something is broken.")
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg demo --headless", "napari-semiseg demo --headless --minutes 1"
+    )
+)
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Do not open napari at the end.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Where to; else ./napari-semiseg-demo."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Gradient steps.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Instead of steps.")
+    ] = None,
+    weights: Annotated[str, typer.Option("--weights", help="As for train.")] = "auto",
+    device: DeviceOption = "auto",
+) -> None:
+    """Try everything: draw images, label three tiles, train, export, score."""
+    calm_threads()
+    from napari_semiseg.cli.results import say_scores
+    from napari_semiseg.cli.showing import ShownImages, display
+    from napari_semiseg.cli.training import TrainingLog, closing_words
+    from napari_semiseg.demo import open_viewer, run_demo, viewer_missing
+    from napari_semiseg.runs.folder import find_run
+
+    with display("Demo") as shown:
+        result = run_demo(
+            folder,
+            steps=steps,
+            minutes=minutes,
+            weights=weights,
+            device=device,
+            tell=shown.line,
+            on_event=TrainingLog(shown),
+            progress=ShownImages(shown),
+        )
+    for line in closing_words(
+        result.record, find_run(result.folder / "project", result.record.id)
+    ):
+        say(line)
+    say_scores(result.evaluation)
+    say(f"Masks and measurements: {result.folder / 'results'}")
+    if headless:
+        return
+    if reason := viewer_missing():
+        warn(f"The viewer is not opened: {reason}")
+    else:
+        open_viewer(result)

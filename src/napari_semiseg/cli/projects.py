@@ -1,0 +1,248 @@
+"""Commands that put images and labels into a project: init, label, accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_semiseg.cli.application import (
+    app,
+    calm_threads,
+    example,
+    say,
+    say_json,
+    warn,
+)
+from napari_semiseg.cli.options import (
+    AxesOption,
+    ChannelsOption,
+    DeviceOption,
+    FrameOption,
+    ImageArgument,
+    JsonOption,
+    ProjectArgument,
+    TileRole,
+    names,
+    tile,
+)
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.geometry import Box
+
+_MANY = 20  # Images that are listed one by one.
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg init my-project images/*.tif",
+        "napari-semiseg init my-project stack.tif --axes TYX",
+        "napari-semiseg init my-project held-out --role test",
+    )
+)
+def init(
+    project: ProjectArgument,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files and folders.")
+    ],
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="instances, or semantic (not there yet)."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            metavar="A,B,C",
+            help="Names of the classes; the background, always class 0, is not named.",
+        ),
+    ] = None,
+    axes: AxesOption = None,
+    channels: ChannelsOption = None,
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role", help="pool, or test: never trains, not even unlabelled."
+        ),
+    ] = "pool",
+    test: Annotated[
+        bool, typer.Option("--test", help="The same as --role test.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a project of images, or add images to a project."""
+    from napari_semiseg import api
+    from napari_semiseg.cli.showing import display
+
+    if task not in (None, "instances", "semantic"):
+        raise typer.BadParameter("choose instances or semantic", param_hint="--task")
+    if role not in ("pool", "test"):
+        raise typer.BadParameter("choose pool or test", param_hint="--role")
+    with display("Reading") as shown:
+        count = iter(range(1 << 62))
+        report = api.init(
+            project,
+            images,
+            task=task,  # type: ignore[arg-type]
+            classes=names(classes),
+            axes=axes,
+            channels=channels,
+            role="test" if test else role,  # type: ignore[arg-type]
+            on_file=lambda path: shown.progress(
+                next(count), len(images), f"{path.name}"
+            ),
+        )
+    for one in report.skipped:
+        warn(f"Skipped {one.path.name}: {one.reason}")
+    if as_json:
+        say_json(
+            {
+                "project": str(report.project.folder),
+                "created": report.created,
+                "added": [
+                    {"id": item.id, "path": item.path, "words": item.words}
+                    for item in report.added
+                ],
+                "skipped": [
+                    {"path": str(one.path), "reason": one.reason}
+                    for one in report.skipped
+                ],
+            }
+        )
+    else:
+        for item in report.added[:_MANY]:
+            say(report.project.describe(item))
+        if len(report.added) > _MANY:
+            say(f"... and {len(report.added) - _MANY} more")
+        made = "Made" if report.created else "Added to"
+        total = len(report.project.images)
+        say(
+            f"{made} the project {report.project.folder}: {len(report.added)} image(s) "
+            f"added, {total} in all."
+        )
+    if report.skipped and not report.added:
+        raise SemisegError("No image was added.")
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg label my-project cells.tif cells_labels.tif --tile 0,0,128,128",
+        "napari-semiseg label my-project b.tif b_labels.tif --role validation",
+    )
+)
+def label(
+    project: ProjectArgument,
+    image: ImageArgument,
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS",
+            help="Label image: 0 no object, 1, 2, ... objects, negative ignore.",
+        ),
+    ],
+    tiles: Annotated[
+        list[Box] | None,
+        typer.Option(
+            "--tile",
+            parser=tile,
+            metavar="Y,X,H,W",
+            help="Only this part was labelled; may be repeated. Else the whole image.",
+        ),
+    ] = None,
+    frame: FrameOption = None,
+    role: Annotated[
+        TileRole,
+        typer.Option("--role", help="Validation tiles judge models, and never train."),
+    ] = TileRole.TRAINING,
+    separate: Annotated[
+        bool,
+        typer.Option(
+            "--separate",
+            help="Give each piece of an id that covers several its own id.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what you outlined: take labelled tiles from a label image."""
+    from napari_semiseg import api
+
+    report = api.label(
+        project,
+        image,
+        labels,
+        tiles=tiles,
+        frame=frame,
+        role=role.value,
+        separate=separate,
+    )
+    if as_json:
+        say_json(
+            {
+                "tiles": [[*box.origin, *box.size] for box in report.boxes],
+                "n_objects": report.n_objects,
+                "split_ids": list(report.split_ids),
+                "fixed": report.fixed,
+            }
+        )
+        return
+    hint = ""
+    if report.split_ids and not report.fixed:
+        hint = " (--separate)"
+    say(f"{image}, {role.value}: {report.words}{hint}")
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg accept my-project cells_07.tif --tile 0,0,128,128",
+        "napari-semiseg accept my-project cells_07.tif --object 12 --object 15",
+    )
+)
+def accept(
+    project: ProjectArgument,
+    image: ImageArgument,
+    tiles: Annotated[
+        list[Box] | None,
+        typer.Option(
+            "--tile",
+            parser=tile,
+            metavar="Y,X,H,W",
+            help="Accept all in this box, also that there is nothing else.",
+        ),
+    ] = None,
+    objects: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--object",
+            metavar="ID",
+            help="Accept one object; its id in the predicted or exported file. May be "
+            "repeated. Without tile and object: all objects of the image.",
+        ),
+    ] = None,
+    frame: FrameOption = None,
+    role: Annotated[
+        TileRole, typer.Option("--role", help="Of an accepted tile.")
+    ] = TileRole.TRAINING,
+    device: DeviceOption = "auto",
+) -> None:
+    """Take over what the model in use finds in an image: it trains the next model."""
+    calm_threads()
+    from napari_semiseg import api
+
+    if tiles and objects:
+        raise SemisegError("Accept either a tile or single objects, not both at once.")
+    for box in tiles or ():
+        done = api.accept(
+            project, image, tile=box, frame=frame, role=role.value, device=device
+        )
+        if isinstance(done, api.AcceptedTile):
+            say(f"{image}: accepted a {role.value} tile of {done.n_objects} object(s).")
+    if tiles:
+        return
+    report = api.accept(project, image, objects=objects, frame=frame, device=device)
+    if isinstance(report, api.AcceptedTile):
+        return
+    for reason in report.skipped.values():
+        warn(reason)
+    say(f"{image}: accepted {len(report.accepted)} object(s).")
+    if report.skipped and not report.accepted:
+        raise SemisegError("No object was accepted.")

@@ -1,0 +1,89 @@
+"""Commands that watch and steer runs: status, pause, resume, stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semiseg.cli.application import app, example, say, say_json, say_table
+from napari_semiseg.cli.options import JsonOption, ProjectArgument, RunArgument
+
+if TYPE_CHECKING:
+    from napari_semiseg.runs.status import RunStatus
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg status my-project", "napari-semiseg status my-project --json"
+    )
+)
+def status(
+    project: ProjectArgument, run: RunArgument = None, as_json: JsonOption = False
+) -> None:
+    """List the runs of a project: state, step, time left."""
+    from napari_semiseg import api
+
+    found = api.status(project, run)
+    if as_json:
+        say_json([one.as_dict() for one in found])
+        return
+    if not found:
+        say("This project has no run yet. Start one with: napari-semiseg train PROJECT")
+        return
+    rows = [
+        (
+            "*" if one.in_use else " ",
+            one.run.id,
+            one.status.state,
+            _step(one.status),
+            _left(one.status),
+            one.status.sentence,
+        )
+        for one in found
+    ]
+    say_table([("", "run", "state", "step", "left", ""), *rows])
+    if any(one.in_use for one in found):
+        say("* its model is in use")
+
+
+@app.command(epilog=example("napari-semiseg pause my-project"))
+def pause(project: ProjectArgument, run: RunArgument = None) -> None:
+    """Pause a run after its step; by itself the one that is going on."""
+    from napari_semiseg import api
+
+    _say(api.pause(project, run))
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg resume my-project",
+        "napari-semiseg resume my-project 2026-11-20T19-40-12-actis",
+    )
+)
+def resume(project: ProjectArgument, run: RunArgument = None) -> None:
+    """Let a paused run go on; start one that stopped or broke in the background."""
+    from napari_semiseg import api
+
+    _say(api.resume(project, run))
+
+
+@app.command(epilog=example("napari-semiseg stop my-project"))
+def stop(project: ProjectArgument, run: RunArgument = None) -> None:
+    """Stop a run after its step; its model is evaluated and saved."""
+    from napari_semiseg import api
+
+    _say(api.stop(project, run))
+
+
+def _say(now: RunStatus) -> None:
+    step = _step(now)
+    say(f"{now.state}{f' at step {step}' if step else ''}. {now.sentence}")
+
+
+def _step(now: RunStatus) -> str:
+    return "" if now.step is None else f"{now.step}/{now.n_steps or '?'}"
+
+
+def _left(now: RunStatus) -> str:
+    from napari_semiseg.cli.showing import duration_words
+
+    return "" if now.seconds_left is None else duration_words(now.seconds_left)

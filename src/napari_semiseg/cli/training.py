@@ -1,0 +1,255 @@
+"""The command that trains; also what a run's process is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_semiseg.cli.application import (
+    app,
+    calm_threads,
+    example,
+    say,
+    say_json,
+    warn,
+)
+from napari_semiseg.cli.options import DeviceOption, JsonOption, ProjectArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from napari_semiseg.cli.showing import Display
+    from napari_semiseg.runs.events import Event
+    from napari_semiseg.runs.folder import RunFolder
+    from napari_semiseg.runs.record import RunRecord
+
+
+@app.command(
+    epilog=example(
+        "napari-semiseg train my-project --minutes 10",
+        "napari-semiseg train my-project --steps 600 --weights mobilenet_v2.pth",
+        "napari-semiseg train my-project --resume 2026-11-20T19-40-12-actis",
+    )
+)
+def train(
+    project: ProjectArgument,
+    method: Annotated[
+        str | None, typer.Option("--method", help="actis (the default) or supervised.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", help="default, or paper: as it was published."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", min=1, metavar="N", help="Gradient steps, all stages together."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes", metavar="M", help="Instead of steps: as many as fit in."
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            help="unet (the default), unetplusplus, fpn, deeplabv3, deeplabv3plus, "
+            "pspnet, linknet or manet.",
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            metavar="NAME",
+            help="Encoder of segmentation-models-pytorch; by itself mobilenet_v2 on a "
+            "CPU, efficientnet-b5 on a GPU.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="auto|imagenet|none|FILE",
+            help="What the encoder starts from; auto: imagenet if it can be had.",
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, metavar="S", help="Of all chance.")
+    ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE.toml",
+            help="Settings that differ from the preset; other options win over them.",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="last|scratch|MODEL",
+            help="Weights to start from. By itself the last model if there is one and "
+            "no other network is asked for, else scratch.",
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a stopped or broken run."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Of the CPU; by itself all cores but one."
+        ),
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", hidden=True)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from the labelled tiles and all unlabelled images.
+
+    The run can be watched, paused and stopped from elsewhere: napari-semiseg status,
+    pause, resume, stop.
+    """
+    calm_threads()
+    from napari_semiseg import api
+    from napari_semiseg.cli.showing import display
+    from napari_semiseg.runs.folder import find_run
+
+    if preset not in (None, "default", "paper"):
+        raise typer.BadParameter("choose default or paper", param_hint="--preset")
+    if minutes is not None and minutes <= 0:
+        raise typer.BadParameter("must be above 0", param_hint="--minutes")
+    with display("Training") as shown:
+        record = api.train(
+            project,
+            method=method,
+            preset=preset,  # type: ignore[arg-type]
+            steps=steps,
+            minutes=minutes,
+            network=network,
+            encoder=encoder,
+            weights=weights,
+            device=device,
+            seed=seed,
+            settings=settings,
+            start=start,
+            resume=resume,
+            run=run,
+            threads=threads,
+            on_event=TrainingLog(shown),
+        )
+    if record.state == "failed":
+        warn(f"Error: {record.failure}")
+        raise typer.Exit(1)
+    folder = find_run(Path(project).expanduser().resolve(), record.id)
+    if as_json:
+        say_json({"run": str(folder.path), **record.model_dump(mode="json")})
+        return
+    for line in closing_words(record, folder):
+        say(line)
+
+
+class TrainingLog:
+    """Shows the events of a run as they come."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+        self._begun_with = ""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        for line in _lines(event):
+            # The first step repeats what was said at the beginning.
+            if line not in self._begun_with:
+                self._shown.line(line)
+        self._begun_with += " ".join(event.get("messages") or ())
+        if event["event"] == "step":
+            self._shown.progress(event["step"], event["n_steps"], _step_words(event))
+
+
+def _lines(event: Event) -> Iterator[str]:
+    name = event["event"]
+    if name in ("started", "resumed"):
+        yield from event.get("messages") or ()
+        begin = "Going on at" if name == "resumed" else "Beginning at"
+        yield f"{begin} step {event['step']} of {event['n_steps']}."
+    elif name == "step":
+        if event.get("message"):
+            yield event["message"]
+        if scores := event.get("scores"):
+            yield f"Step {event['step']}, validation: {_scores_words(scores)}"
+    elif name == "batch":
+        yield event["sentence"]
+    elif name == "paused":
+        yield "Paused. Go on with: napari-semiseg resume PROJECT"
+    elif name == "unpaused":
+        yield "Going on."
+    elif name == "finishing":
+        yield "The model is being evaluated and saved."
+
+
+def _step_words(event: Event) -> str:
+    loss = (event.get("losses") or {}).get("total")
+    words = f"step {event['step']} of {event['n_steps']}, {event['stage']}"
+    words += "" if loss is None else f", loss {loss:.3f}"
+    coverage = event.get("coverage")
+    return words if coverage is None else f"{words}, coverage {coverage:.0%}"
+
+
+def _scores_words(scores: Mapping[str, Any]) -> str:
+    known = {name.rsplit(".", 1)[-1]: value for name, value in scores.items()}
+    wanted = {
+        "ap_actis": "precision x recall",
+        "f1": "F1",
+        "ap_actis_mean": "precision x recall over IoU 0.1 to 0.9",
+    }
+    parts = [
+        f"{words} {known[name]:.3f}"
+        for name, words in wanted.items()
+        if known.get(name) is not None
+    ]
+    if not parts:
+        parts = [f"{name} {value:.3f}" for name, value in known.items() if value]
+    return ", ".join(parts)
+
+
+def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
+    """What came of a run: model, scores, verdict, weights, device."""
+    from napari_semiseg.runs.models import read_card_json
+
+    if not run.has_model:
+        yield (
+            f"The run {record.id} was {record.state} before it had a model. "
+            f"Go on with: napari-semiseg train {run.project_folder} "
+            f"--resume {record.id}"
+        )
+        return
+    card = read_card_json(run.model)
+    if record.state == "stopped":
+        yield "The run was stopped; its model is that of the steps it made."
+    yield f"Model: {run.model}"
+    if record.scores:
+        yield f"Scores at IoU 0.5, on {record.tuned_on}: {_scores_words(record.scores)}"
+    if any(name.startswith("training") for name in record.scores):
+        yield (
+            "Those are the tiles it learned from: they say little about other images. "
+            "Label a tile with --role validation to know more."
+        )
+    used = "The model is in use now." if record.accepted else "It is not in use."
+    yield f"{used} {record.verdict or ''}".rstrip()
+    network = card["network"]
+    yield f"Network: {network['architecture']} with {network['encoder']}. " + str(
+        card.get("weights_source") or ""
+    )
+    threads = f", {record.threads} thread(s)" if record.device == "cpu" else ""
+    yield f"Device: {record.device}{threads}. Report: {run.report}"
