@@ -29,7 +29,7 @@ from napari_semiseg.learning.losses import (
     supervised_loss,
 )
 from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
-from napari_semiseg.learning.supervised import targets_of
+from napari_semiseg.learning.supervised import draw_labelled
 from napari_semiseg.learning.teacher import (
     Average,
     averaged_probability,
@@ -40,7 +40,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.settings import ConsistencyStageSettings, Settings
+    from napari_semiseg.learning.settings import (
+        ConsistencyStageSettings,
+        GeometrySettings,
+        Settings,
+    )
 
 
 class ConsistencyStage:
@@ -53,6 +57,7 @@ class ConsistencyStage:
         equipment: Equipment,
         settings: Settings,
         stage: ConsistencyStageSettings,
+        geometry: GeometrySettings,
         n_steps: int,
     ) -> None:
         self.equipment = equipment
@@ -60,13 +65,8 @@ class ConsistencyStage:
         self.settings = stage
         self.n_steps = n_steps
         self.class_weights = torch.tensor(stage.class_weights, device=equipment.device)
-        self.optimizer = torch.optim.SGD(
-            equipment.network.parameters(),
-            lr=stage.learning_rate,
-            momentum=stage.momentum,
-            nesterov=stage.momentum > 0,
-            weight_decay=stage.weight_decay,
-        )
+        self.geometry = geometry
+        self.optimizer = _make_optimizer(equipment.network, stage)
         self.teacher = Average(equipment.network)
         self.filter = PercentileFilter(
             len(stage.class_weights),
@@ -125,15 +125,11 @@ class ConsistencyStage:
 
     def draw_labelled(self) -> tuple[Tensor, Tensor]:
         """Labelled tiles under a turn and strong intensity, and their targets."""
-        tools, random = self.equipment, self.equipment.random
-        n = tools.batch(self.settings.labelled_batch, 1)
-        batch = tools.labelled.centre(tools.labelled.draw(n, random))
-        turns = random.integers(symmetries.N_SYMMETRIES, n)
-        image = intensity.augment(
-            symmetries.apply_each(batch.image, turns), self.settings.intensity, random
-        )
-        return image, targets_of(
-            symmetries.apply_each(batch.fields, turns), self.boundary
+        settings = self.settings
+        n = self.equipment.batch(settings.labelled_batch, 1)
+        geometry = self.geometry if settings.warped else None
+        return draw_labelled(
+            self.equipment, n, self.boundary, geometry, settings.intensity
         )
 
     def label_fresh_tiles(self) -> None:
@@ -210,3 +206,19 @@ class ConsistencyStage:
         self.teacher.updates = state["updates"]
         self.filter.load_state(state["filter"])
         self.bank.load_state(state["bank"], self.equipment.device)
+
+
+def _make_optimizer(
+    network: nn.Module, stage: ConsistencyStageSettings
+) -> torch.optim.Optimizer:
+    if stage.optimizer == "adamw":
+        return torch.optim.AdamW(
+            network.parameters(), stage.learning_rate, weight_decay=stage.weight_decay
+        )
+    return torch.optim.SGD(
+        network.parameters(),
+        stage.learning_rate,
+        momentum=stage.momentum,
+        nesterov=stage.momentum > 0,
+        weight_decay=stage.weight_decay,
+    )

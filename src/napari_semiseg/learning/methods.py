@@ -116,7 +116,13 @@ def _plan_actis(
         PlannedStage(
             ConsistencyStage.name,
             rest,
-            lambda tools: ConsistencyStage(tools, settings, settings.consistency, rest),
+            lambda tools: ConsistencyStage(
+                tools,
+                settings,
+                settings.consistency,
+                settings.supervised.geometry,
+                rest,
+            ),
         ),
     ]
 

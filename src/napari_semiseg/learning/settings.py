@@ -102,10 +102,13 @@ class ConsistencyStageSettings(Frozen):
     unlabelled_batch: Annotated[int, Ge(1)] = Field(
         8, description="Unlabelled tiles a step"
     )
-    learning_rate: Positive = Field(0.01, description="SGD, cosine decay from here")
-    final_learning_rate: Positive = Field(1e-5, description="SGD, at the last step")
-    momentum: Fraction = Field(0.9, description="Nesterov momentum of SGD")
-    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="SGD")
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="AdamW, or the paper's SGD with Nesterov momentum"
+    )
+    learning_rate: Positive = Field(5e-4, description="Cosine decay from here")
+    final_learning_rate: Positive = Field(1e-5, description="At the last step")
+    momentum: Fraction = Field(0.9, description="Of SGD; AdamW has its own")
+    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="Of the optimizer")
     class_weights: tuple[Positive, Positive, Positive] = Field(
         (1.0, 1.0, 4.0),
         description="Weight of background, interior and boundary in both losses",
@@ -150,6 +153,11 @@ class ConsistencyStageSettings(Frozen):
         2,
         description="Tiles a step that the teacher labels anew, oldest first; "
         "as many as the unlabelled batch: none is ever used twice",
+    )
+    warped: bool = Field(
+        True,
+        description="Augment the labelled tiles as in the supervised stage (affine, "
+        "elastic); off: flips and turns only, as the paper has it",
     )
     predict_with: Literal["teacher", "student"] = Field(
         "teacher", description="Which network the model is in the end"
@@ -210,6 +218,9 @@ class Settings(Frozen):
 
 _PAPER_SUPERVISED = SupervisedStageSettings(batch=5, average_half_life=0.0)
 _PAPER_CONSISTENCY = ConsistencyStageSettings(
+    optimizer="sgd",
+    learning_rate=0.01,
+    warped=False,
     class_weights=(1.0, 1.0, 1.0),
     ramp=0.0,
     bias_correction=False,

@@ -17,6 +17,7 @@ import torch
 
 from napari_semiseg.learning import intensity, symmetries, warps
 from napari_semiseg.learning.losses import Losses, supervised_loss
+from napari_semiseg.learning.sampling import LabelledBatch
 from napari_semiseg.learning.targets import class_targets
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
 
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.settings import Settings, SupervisedStageSettings
+    from napari_semiseg.learning.settings import (
+        GeometrySettings,
+        IntensitySettings,
+        Settings,
+        SupervisedStageSettings,
+    )
     from napari_semiseg.segmentation.classes import BoundaryMode
 
 
@@ -77,20 +83,11 @@ class SupervisedStage:
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Augmented tiles float32 ``(B, C, S, S)``, targets int64 ``(B, S, S)``."""
-        tools, random = self.equipment, self.equipment.random
-        size, n = tools.labelled.size, tools.batch(self.settings.batch)
-        batch = tools.labelled.draw(n, random)
-        where = warps.draw_positions(
-            n, size, tools.labelled.canvas, self.settings.geometry, random
+        settings = self.settings
+        n = self.equipment.batch(settings.batch)
+        return draw_labelled(
+            self.equipment, n, self.boundary, settings.geometry, settings.intensity
         )
-        image = warps.resample(batch.image, where, "bilinear")
-        fields = warps.resample(batch.fields, where, "nearest")
-        turns = random.integers(symmetries.N_SYMMETRIES, n)
-        image = intensity.augment(
-            symmetries.apply_each(image, turns), self.settings.intensity, random
-        )
-        fields = symmetries.apply_each(fields, turns)
-        return image, targets_of(fields, self.boundary)
 
     def after_step(self, step: int) -> None:
         """Let the running mean follow."""
@@ -113,7 +110,34 @@ class SupervisedStage:
             self.average.updates = state["updates"]
 
 
-def targets_of(fields: Tensor, boundary: BoundaryMode) -> Tensor:
-    """Class targets of the sampler's fields ``(B, 3, S, S)``."""
-    ids, annotated, valid = fields.unbind(1)
-    return class_targets(ids.round().long(), annotated > 0.5, valid > 0.5, boundary)
+def draw_labelled(
+    equipment: Equipment,
+    n: int,
+    boundary: BoundaryMode,
+    geometry: GeometrySettings | None,
+    intensities: IntensitySettings,
+) -> tuple[Tensor, Tensor]:
+    """A batch of augmented labelled tiles and their class targets.
+
+    Flips, turns and strong intensity always; affine and elastic with ``geometry``.
+
+    Returns
+    -------
+    tuple[Tensor, Tensor]
+        float32 ``(n, C, S, S)`` and int64 ``(n, S, S)``.
+    """
+    sampler, random = equipment.labelled, equipment.random
+    batch = sampler.draw(n, random)
+    if geometry is None:
+        batch = sampler.centre(batch)
+    else:
+        where = warps.draw_positions(n, sampler.size, sampler.canvas, geometry, random)
+        batch = LabelledBatch(
+            warps.resample(batch.image, where, "bilinear"),
+            warps.resample(batch.fields, where, "nearest"),
+        )
+    turns = random.integers(symmetries.N_SYMMETRIES, n)
+    image = symmetries.apply_each(batch.image, turns)
+    ids, annotated, valid = symmetries.apply_each(batch.fields, turns).unbind(1)
+    target = class_targets(ids.round().long(), annotated > 0.5, valid > 0.5, boundary)
+    return intensity.augment(image, intensities, random), target

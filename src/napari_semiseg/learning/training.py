@@ -20,12 +20,13 @@ from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
 from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler
 from napari_semiseg.learning.equipment import Equipment
-from napari_semiseg.learning.methods import METHODS, PlannedStage, Stage, parse_settings
+from napari_semiseg.learning.methods import METHODS, parse_settings
 from napari_semiseg.learning.model import Model, ModelCard
 from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
+from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
 from napari_semiseg.learning.validation import score_tiles
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.learning.methods import PlannedStage, Stage
     from napari_semiseg.learning.networks import SegmentationNetwork
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.learning.training_set import TrainingSet
@@ -97,14 +99,14 @@ class Training:
             self.device,
         )
         self.step = 0
-        self.plan = self._make_plan()
-        self._stage: Stage | None = None
-        self._stage_index = 0
+        self.stages = StageSequence(self._plan(), self.equipment)
         self._best: dict[str, Any] | None = None
         self._scaler = torch.amp.GradScaler(
             self.device.type, enabled=needs_gradient_scaler(self.device)
         )
-        self.messages.extend(announcements(self.settings, training_set, len(self.plan)))
+        self.messages.extend(
+            announcements(self.settings, training_set, len(self.stages.plan))
+        )
 
     @classmethod
     def resume(
@@ -137,7 +139,17 @@ class Training:
     @property
     def stage_name(self) -> str:
         """Name of the stage under way, or of the last one."""
-        return self.plan[min(self._stage_index, len(self.plan) - 1)].name
+        return self.stages.name
+
+    @property
+    def stage(self) -> Stage:
+        """The stage under way, or the last one."""
+        return self.stages.current
+
+    @property
+    def plan(self) -> list[PlannedStage]:
+        """The stages and their numbers of steps."""
+        return self.stages.plan
 
     def __iter__(self) -> Iterator[Report]:
         """Train from where it stands to the end."""
@@ -148,12 +160,7 @@ class Training:
         """Make the run longer or shorter, by one more step at the least."""
         n_steps = max(n_steps, self.step + 1)
         self.settings = self.settings.model_copy(update={"steps": n_steps})
-        self.plan = self._make_plan()
-        if self._stage is not None:
-            done = self._steps_before(self._stage_index)
-            self._stage.n_steps = max(
-                self.plan[self._stage_index].n_steps, self.step - done + 1
-            )
+        self.stages.replan(self._plan(), self.step)
 
     def seconds_per_step(self) -> dict[str, float]:
         """Time a step of each stage costs here, measured without learning anything."""
@@ -179,7 +186,7 @@ class Training:
         """The best network so far by the validation tiles, else the latest."""
         network: SegmentationNetwork = copy.deepcopy(self.network)
         network.load_state_dict(
-            self._best["weights"] if self._best else self._predictor().state_dict()
+            self._best["weights"] if self._best else self.stages.predictor.state_dict()
         )
         network.requires_grad_(False)
         return Model(network, make_card(self, network))
@@ -191,13 +198,11 @@ class Training:
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""
-        stage = self._stage
         save_state(
             path,
             {
                 "settings": self.settings.model_dump(mode="json"),
                 "step": self.step,
-                "stage_index": self._stage_index,
                 "network": self.network.state_dict(),
                 "weights_report": self.weights_sentence,
                 "start_card": self.start_card
@@ -206,9 +211,7 @@ class Training:
                 "batch_scale": self.equipment.batch_scale,
                 "scaler": self._scaler.state_dict(),
                 "best": self._best,
-                "stage": stage and stage.state(),
-                "stage_steps": stage and stage.n_steps,
-                "optimizer": stage and stage.optimizer.state_dict(),
+                "stages": self.stages.state(),
             },
         )
 
@@ -218,7 +221,7 @@ class Training:
         started = time.perf_counter()
         with self.equipment.random.own_global():
             stage = self.stage
-            within = self.step - self._steps_before(self._stage_index)
+            within = self.stages.within(self.step)
             forwards, samples = stage.cost
             losses, coverage = self._learn(stage, within)
             stage.after_step(within)
@@ -226,7 +229,7 @@ class Training:
         ended = within + 1 >= stage.n_steps
         scores = self._validate(stage) if ended or self._validation_due() else None
         if ended:
-            self._end_stage(stage)
+            self.stages.end(self._best and self._best["weights"])
         message = " ".join(self.messages) or None
         self.messages.clear()
         return Report(
@@ -279,35 +282,10 @@ class Training:
             self._best = {"ap": scores["ap"], "step": self.step, "weights": weights}
         return scores
 
-    # -- stages -----------------------------------------------------------------------
-
-    def _make_plan(self) -> list[PlannedStage]:
-        method = METHODS[self.settings.name]
+    def _plan(self) -> list[PlannedStage]:
         unlabelled = bool(self.equipment.unlabelled.images)
-        plan = method.plan(self.settings, unlabelled, self.start_card is not None)
-        return [planned for planned in plan if planned.n_steps > 0]
-
-    def _steps_before(self, index: int) -> int:
-        return sum(planned.n_steps for planned in self.plan[:index])
-
-    @property
-    def stage(self) -> Stage:
-        """The stage under way, or the last one."""
-        if self._stage is None:
-            self._stage = self.plan[self._stage_index].make(self.equipment)
-        return self._stage
-
-    def _end_stage(self, stage: Stage) -> None:
-        """Let the next stage start from the best weights of this one."""
-        if self._stage_index + 1 == len(self.plan):
-            return
-        best = self._best["weights"] if self._best else stage.predictor.state_dict()
-        self.network.load_state_dict(best)
-        self._stage_index += 1
-        self._stage = None
-
-    def _predictor(self) -> torch.nn.Module:
-        return self.network if self._stage is None else self._stage.predictor
+        restarted = self.start_card is not None
+        return METHODS[self.settings.name].plan(self.settings, unlabelled, restarted)
 
     # -- resuming ---------------------------------------------------------------------
 
@@ -322,16 +300,11 @@ class Training:
         self.equipment.random.load_state(state["random"])
         self.equipment.batch_scale = state["batch_scale"]
         self._scaler.load_state_dict(state["scaler"])
-        self.plan = self._make_plan()
-        self._stage_index = state["stage_index"]
         self._best = state["best"]
         if self._best is not None:
             self._best["weights"] = _moved(self._best["weights"], self.device)
-        if state["stage"] is not None:
-            stage = self.stage
-            stage.n_steps = state["stage_steps"]
-            stage.optimizer.load_state_dict(state["optimizer"])
-            stage.load_state(state["stage"])
+        self.stages = StageSequence(self._plan(), self.equipment)
+        self.stages.load_state(state["stages"])
 
 
 def _cosine(first: float, last: float, t: float) -> float:
