@@ -51,8 +51,8 @@ class Proposals:
         run = model_in_use(project)
         if run is None:
             raise SemisegError(
-                "This project has no model yet. Label a tile, then train one with: "
-                "napari-semiseg train PROJECT"
+                "This project has no model yet. Label a tile, then train one "
+                "(napari-semiseg train PROJECT)."
             )
         self._project = project
         self._device = device

@@ -24,8 +24,10 @@ def tile(text: str) -> Box:
     return Box(tuple(numbers[:2]), tuple(numbers[2:]))
 
 
-def channel_numbers(text: str) -> tuple[int, ...]:
-    """Read ``0,2``."""
+def channel_numbers(text: str | None) -> tuple[int, ...] | None:
+    """Read ``0,2``; None stays None."""
+    if text is None:
+        return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -68,10 +70,9 @@ AxesOption = Annotated[
     ),
 ]
 ChannelsOption = Annotated[
-    tuple[int, ...] | None,
+    str | None,
     typer.Option(
         "--channels",
-        parser=channel_numbers,
         metavar="N,N",
         help="Channels to use, counted from 0; else all.",
     ),

@@ -24,6 +24,7 @@ from napari_semiseg.cli.options import (
     JsonOption,
     ProjectArgument,
     TileRole,
+    channel_numbers,
     names,
     tile,
 )
@@ -86,7 +87,7 @@ def init(
             task=task,  # type: ignore[arg-type]
             classes=names(classes),
             axes=axes,
-            channels=channels,
+            channels=channel_numbers(channels),
             role="test" if test else role,  # type: ignore[arg-type]
             on_file=lambda path: shown.progress(
                 next(count), len(images), f"{path.name}"

@@ -24,6 +24,7 @@ from napari_semiseg.cli.options import (
     OutputOption,
     ProjectArgument,
     SaveOption,
+    channel_numbers,
     kinds,
 )
 from napari_semiseg.errors import SemisegError
@@ -98,7 +99,7 @@ def predict(
             output=output,
             save=kinds(save),
             axes=axes,
-            channels=channels,
+            channels=channel_numbers(channels),
             rescale=rescale,
             device=device,
             progress=ShownImages(shown),
