@@ -64,7 +64,11 @@ class ConsistencyStage:
         self.boundary = settings.boundary
         self.settings = stage
         self.n_steps = n_steps
-        self.class_weights = torch.tensor(stage.class_weights, device=equipment.device)
+        device = equipment.device
+        self.class_weights = torch.tensor(stage.class_weights, device=device)
+        self.unlabelled_class_weights = torch.tensor(
+            stage.unlabelled_class_weights, device=device
+        )
         self.geometry = geometry
         self.optimizer = _make_optimizer(equipment.network, stage)
         self.teacher = Average(equipment.network)
@@ -114,7 +118,7 @@ class ConsistencyStage:
         logits = tools.logits(tools.network, torch.cat([image, strong]))
         supervised = supervised_loss(logits[: len(image)], target, self.class_weights)
         error = cross_entropy(logits[len(image) :], label)
-        weight = pixel_weights(label, self.class_weights)
+        weight = pixel_weights(label, self.unlabelled_class_weights)
         # Over all pixels, not over the selected: a doubtful batch must count for less.
         unsupervised = (error * weight * selected).sum() / (weight * valid).sum()
         terms = {

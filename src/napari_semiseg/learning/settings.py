@@ -97,7 +97,7 @@ class ConsistencyStageSettings(Frozen):
     """Mean-teacher consistency on unlabelled tiles (ACTIS 3.1)."""
 
     labelled_batch: Annotated[int, Ge(1)] = Field(
-        4, description="Labelled tiles a step"
+        8, description="Labelled tiles a step"
     )
     unlabelled_batch: Annotated[int, Ge(1)] = Field(
         8, description="Unlabelled tiles a step"
@@ -111,7 +111,12 @@ class ConsistencyStageSettings(Frozen):
     weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="Of the optimizer")
     class_weights: tuple[Positive, Positive, Positive] = Field(
         (1.0, 1.0, 4.0),
-        description="Weight of background, interior and boundary in both losses",
+        description="Weight of background, interior and boundary, labelled tiles",
+    )
+    unlabelled_class_weights: tuple[Positive, Positive, Positive] = Field(
+        (1.0, 1.0, 1.0),
+        description="The same on unlabelled tiles: a teacher that learned with weights "
+        "prefers the boundary already, weighting its labels again would compound that",
     )
     unlabelled_weight: Annotated[float, Ge(0)] = Field(
         1.0, description="Weight of the loss on unlabelled tiles; 0 is the control arm"
@@ -132,7 +137,7 @@ class ConsistencyStageSettings(Frozen):
     )
     filtering: bool = Field(True, description="Leave out unconfident pixels at all")
     teacher_views: Literal[1, 2, 4, 8] = Field(
-        8, description="Flips and rotations the teacher's probability is averaged over"
+        4, description="Flips and rotations the teacher's probability is averaged over"
     )
     teacher_half_life: Fraction = Field(
         0.05,
@@ -147,7 +152,7 @@ class ConsistencyStageSettings(Frozen):
         True, description="Let the teacher follow the student; off: it stays frozen"
     )
     bank: Count = Field(
-        32, description="Unlabelled tiles whose pseudo-labels are kept for some steps"
+        24, description="Unlabelled tiles whose pseudo-labels are kept for some steps"
     )
     fresh: Count = Field(
         2,
@@ -221,6 +226,8 @@ _PAPER_CONSISTENCY = ConsistencyStageSettings(
     optimizer="sgd",
     learning_rate=0.01,
     warped=False,
+    labelled_batch=4,
+    teacher_views=8,
     class_weights=(1.0, 1.0, 1.0),
     ramp=0.0,
     bias_correction=False,
