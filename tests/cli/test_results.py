@@ -13,6 +13,7 @@ from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.project import Project
+from napari_semiseg.runs.folder import find_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +132,15 @@ def test_predict_needs_a_model(
     assert "has no model yet" in refused("export", project, "-o", tmp_path)
     words = refused("predict", project, "-o", tmp_path, "--save", "masks")
     assert "choose among instances" in words
+
+
+def test_a_model_that_was_not_accepted_is_named(
+    refused: Callable[..., str], trained: Path, tmp_path: Path
+) -> None:
+    run = find_run(trained)
+    run.update(accepted=False, verdict="Its foreground collapsed.")
+    words = refused("export", trained, "-o", tmp_path)
+    assert f"That of {run.id} is not: Its foreground collapsed." in words
 
 
 def test_export_puts_own_objects_on_top(

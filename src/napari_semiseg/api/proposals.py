@@ -13,6 +13,7 @@ import numpy as np
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import make_folder
 from napari_semiseg.project.tile_files import read_layers, write_layers
+from napari_semiseg.runs.folder import list_runs
 from napari_semiseg.runs.models import model_in_use
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ class Proposals:
     def __init__(self, project: Project, device: str = "auto") -> None:
         run = model_in_use(project)
         if run is None:
-            raise SemisegError(
-                "This project has no model yet. Label a tile, then train one "
-                "(napari-semiseg train PROJECT)."
-            )
+            raise SemisegError(_no_model(project))
         self._project = project
         self._device = device
         self.model_folder = run.model
@@ -107,6 +105,20 @@ class Proposals:
             for other in path.parent.glob("[!.]*.tif"):
                 if other != path:
                     other.unlink(missing_ok=True)
+
+
+def _no_model(project: Project) -> str:
+    made = [run for run in list_runs(project.folder) if run.has_model]
+    if not made:
+        return (
+            "This project has no model yet. Label a tile, then train one "
+            "(napari-semiseg train PROJECT)."
+        )
+    return (
+        f"No model of this project is in use. That of {made[-1].id} is not: "
+        f"{made[-1].record().verdict} To predict with it all the same, name its folder "
+        f"{made[-1].path} instead of the project."
+    )
 
 
 def load_predictor(folder: Path, device: str = "auto") -> Predictor:

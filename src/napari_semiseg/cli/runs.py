@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from napari_semiseg.cli.application import app, example, say, say_json, say_table
 from napari_semiseg.cli.options import JsonOption, ProjectArgument, RunArgument
 
@@ -63,7 +65,10 @@ def resume(project: ProjectArgument, run: RunArgument = None) -> None:
     """Let a paused run go on; start one that stopped or broke in the background."""
     from napari_semiseg import api
 
-    _say(api.resume(project, run))
+    now = api.resume(project, run)
+    _say(now)
+    if now.state in ("failed", "died"):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("napari-semiseg stop my-project"))
