@@ -62,7 +62,7 @@ def test_mask_as_other_programs_read_it(tmp_path: Path) -> None:
     assert description.pixel_size == pytest.approx((0.25, 0.5))
 
 
-def test_more_than_65535_objects_take_32_bits(tmp_path: Path) -> None:
+def test_19_more_than_65535_objects_take_32_bits(tmp_path: Path) -> None:
     many = np.arange(70_000, dtype=np.int32).reshape(280, 250)
 
     exported = write_instances(

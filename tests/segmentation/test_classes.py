@@ -183,7 +183,7 @@ def test_outline_beside_ignored_ground_is_a_boundary() -> None:
     assert (target[2, 2:8] == BOUNDARY).all()
 
 
-def test_no_object_number_is_special() -> None:
+def test_16_no_object_number_is_special() -> None:
     """The public code sets id 1 to 0 for one data set, and so erases an object."""
     drawn = square()
     target = class_targets(drawn, everywhere(drawn))

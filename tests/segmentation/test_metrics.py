@@ -129,7 +129,7 @@ def test_counts_against_closed_forms() -> None:
     assert counts.s_dsb == 3 / 6
 
 
-def test_f1_is_not_damped_when_precision_and_recall_are_low() -> None:
+def test_13_f1_is_not_damped_when_precision_and_recall_are_low() -> None:
     """The public code divides by max(1, P + R)."""
     counts = Counts(tp=1, fp=3, fn=4)
     p, r = 1 / 4, 1 / 5
@@ -137,7 +137,7 @@ def test_f1_is_not_damped_when_precision_and_recall_are_low() -> None:
     assert counts.f1 == pytest.approx(2 * p * r / (p + r))
 
 
-def test_the_two_average_precisions_are_told_apart() -> None:
+def test_13_the_two_average_precisions_are_told_apart() -> None:
     """The public code calls precision x recall "ap"; the paper prints precision."""
     counts = Counts(tp=3, fp=1, fn=2)
     assert counts.ap_printed == 3 / 4
@@ -145,7 +145,7 @@ def test_the_two_average_precisions_are_told_apart() -> None:
     assert counts.ap_actis <= counts.s_dsb <= counts.ap_printed
 
 
-def test_means_take_nine_thresholds_each_once() -> None:
+def test_13_means_take_nine_thresholds_each_once() -> None:
     """The public code averages fourteen, some of them beyond 0.9."""
     assert pytest.approx([i / 10 for i in range(1, 10)]) == IOU_THRESHOLDS
     # IoU 6 / 10: found up to 0.6, that is at six thresholds of nine.
@@ -155,7 +155,7 @@ def test_means_take_nine_thresholds_each_once() -> None:
     assert scores.s_dsb == 1
 
 
-def test_nothing_found_where_nothing_is_scores_one() -> None:
+def test_13_nothing_found_where_nothing_is_scores_one() -> None:
     """The public code gives 0 for the best answer to an empty image."""
     scores = score_image(row("...."), row("...."))
     assert all(getattr(scores, name) == 1 for name in SCORE_NAMES)

@@ -74,7 +74,7 @@ def test_best_is_the_best_pair_farthest_from_the_edge() -> None:
     assert found.thresholds.seed in GRID[5:7]
 
 
-def test_search_is_over_pairs_not_one_threshold_after_the_other() -> None:
+def test_18_search_is_over_pairs_not_one_threshold_after_the_other() -> None:
     """The public code fixes the seed threshold at 0.6 while it seeks the other.
 
     Here the objects' interior stays at 0.3: with seeds above 0.6 there is no object

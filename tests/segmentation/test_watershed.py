@@ -157,7 +157,7 @@ def unseeded() -> np.ndarray:
     return probability(interior, foreground)
 
 
-def test_component_without_a_seed_stays_background() -> None:
+def test_19_component_without_a_seed_stays_background() -> None:
     """The public code lets a neighbour's label absorb it, in pieces."""
     planes = unseeded()
     result = instances_from_probability(planes, Thresholds())
@@ -233,7 +233,7 @@ def test_more_than_sixteen_bits_of_objects() -> None:
     assert result.max() == 260 * 260 == len(np.unique(result)) - 1
 
 
-def test_logits_are_refused() -> None:
+def test_7_logits_are_refused() -> None:
     """The public code thresholds logits: 0.7 > 0.6 there, while softmax says 0.087."""
     logits = np.array([3.0, 0.7, 0.1], np.float32)[:, None, None]
     softmax = np.exp(logits) / np.exp(logits).sum()
