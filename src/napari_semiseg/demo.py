@@ -38,7 +38,7 @@ _ENCODER = "mobilenet_v2"
 # Small batches: so early, many steps teach a network more than careful ones.
 _SETTINGS = {
     "supervised": {"batch": 4},
-    "consistency": {"labelled_batch": 2, "unlabelled_batch": 4, "fresh": 1},
+    "consistency": {"labelled_batch": 4, "unlabelled_batch": 4, "fresh": 1},
 }
 
 

@@ -201,7 +201,13 @@ def evaluate(
     from napari_semiseg.files import make_folder, write_json
 
     with display("Comparing") as shown:
-        report = api.evaluate(predictions, truth, progress=shown.progress)
+        report = api.evaluate(
+            predictions,
+            truth,
+            progress=lambda done, total, stem: shown.progress(
+                done, total, f"{done} of {total} images {stem}".rstrip()
+            ),
+        )
     for name in report.without_truth:
         warn(f"No truth for {name}.")
     for name in report.without_prediction:

@@ -209,6 +209,7 @@ def _step_words(event: Event) -> str:
 def _scores_words(scores: Mapping[str, Any]) -> str:
     known = {name.rsplit(".", 1)[-1]: value for name, value in scores.items()}
     wanted = {
+        "ap": "precision x recall",
         "ap_actis": "precision x recall",
         "f1": "F1",
         "ap_actis_mean": "precision x recall over IoU 0.1 to 0.9",
