@@ -1,13 +1,14 @@
-"""The whole way on drawn nuclei whose truth is known."""
+"""The whole way on sample images whose truth is known: drawn, or real ones."""
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
@@ -15,12 +16,14 @@ import tifffile
 from napari_semiseg import api
 from napari_semiseg.api.checking import has_display
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.exchange.images import describe, open_frame
+from napari_semiseg.exchange.labels import read_labels
 from napari_semiseg.files import make_folder, replace_file
 from napari_semiseg.geometry import Box
 from napari_semiseg.samples.synthetic import synthetic_nuclei
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 _SEED = 2026
 _N_IMAGES = 8
 _N_LABELLED = 3
+_MOST_REAL = 24
 _SIZE = 256
 _TILE = 128
 _STEPS = 240  # About two minutes on two cores.
@@ -52,9 +56,20 @@ class DemoReport:
     evaluation: api.EvaluationReport
 
 
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """An image ``(Y, X)``, its instances ``(Y, X)``, its pixel size in micrometres."""
+
+    name: str
+    image: NDArray[Any]
+    instances: NDArray[Any]
+    pixel_size: float | None = None
+
+
 def run_demo(
     folder: Path | None = None,
     *,
+    samples: Iterable[Sample] | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     weights: str = "auto",
@@ -63,13 +78,15 @@ def run_demo(
     on_event: Callable[[Event], None] | None = None,
     progress: api.Progress | None = None,
 ) -> DemoReport:
-    """Draw images, label three tiles, train, export, and score the export.
+    """Take images, label three tiles, train, export, and score the export.
 
     Parameters
     ----------
     folder
         A new one; None: ``napari-semiseg-demo`` in the current folder, with a number if
         it is there.
+    samples
+        Images with their truth, such as `real_samples`; None: images that are drawn.
     steps, minutes
         How long to train; None: some minutes on two cores.
     weights
@@ -87,18 +104,18 @@ def run_demo(
         When the folder is in use, or the run failed.
     """
     place = _new_folder(folder)
-    tell(f"Drawing {_N_IMAGES} images of nuclei in {place}.")
-    names = _draw(place)
+    tell(f"Putting {'images' if samples else 'drawn images'} of nuclei in {place}.")
+    written = _write_samples(place, drawn_samples() if samples is None else samples)
     project = place / "project"
     api.init(project, [place / "images"])
     n_objects = 0
-    for name in names[:_N_LABELLED]:
+    for name, box in written.labelled.items():
         labels = place / "labels" / f"{name}.tif"
-        report = api.label(project, name, labels, tiles=[_labelled_box()])
+        report = api.label(project, name, labels, tiles=[box])
         n_objects += report.n_objects
     tell(
-        f"Labelled {_N_LABELLED} tiles of {_TILE} x {_TILE} pixels with {n_objects} "
-        f"nuclei; {_N_IMAGES - _N_LABELLED} images have no label."
+        f"Labelled {len(written.labelled)} tiles of at most {_TILE} x {_TILE} pixels "
+        f"with {n_objects} nuclei; {written.n_unlabelled} images have no label."
     )
     record = api.train(
         project,
@@ -150,9 +167,8 @@ def _new_folder(folder: Path | None) -> Path:
     return make_folder(next(place for place in places if not place.exists()))
 
 
-def _draw(place: Path) -> list[str]:
-    """Write images; of the first some labels, of the others the truth."""
-    names = []
+def drawn_samples() -> Iterator[Sample]:
+    """Nuclei that differ in crowding, noise and size."""
     for number, rng in enumerate(np.random.default_rng(_SEED).spawn(_N_IMAGES)):
         image, instances = synthetic_nuclei(
             rng,
@@ -161,29 +177,82 @@ def _draw(place: Path) -> list[str]:
             noise=rng.uniform(0.5, 1.5),
             size=rng.uniform(20, 26),
         )
-        name = f"nuclei_{number + 1}"
-        kind = "labels" if number < _N_LABELLED else "truth"
-        _write(place / "images" / f"{name}.tif", image)
-        _write(place / kind / f"{name}.tif", instances.astype(np.uint16))
-        names.append(name)
-    return names
+        yield Sample(f"nuclei_{number + 1}", image, instances, _PIXEL_SIZE)
 
 
-def _write(path: Path, array: NDArray[np.uint16]) -> None:
+def real_samples(
+    pairs: Sequence[tuple[Path, Path]], most: int = _MOST_REAL
+) -> Iterator[Sample]:
+    """Images and their masks from disk, evenly chosen if there are many.
+
+    Raises
+    ------
+    SemisegError
+        When there are too few, or one cannot be read.
+    """
+    if len(pairs) <= _N_LABELLED:
+        raise SemisegError(
+            f"The demo needs more than {_N_LABELLED} images with masks, but found "
+            f"{len(pairs)}: choose a folder with images/ and masks/ of equal names."
+        )
+    chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
+    for image, mask in (pairs[index] for index in chosen):
+        frame = open_frame(describe(image))
+        pixels = frame.read(Box.whole(frame.shape))[0]
+        yield Sample(image.stem, pixels, read_labels(mask, pixels.shape))
+
+
+def pairs_in(folder: Path) -> list[tuple[Path, Path]]:
+    """Files of equal stems in ``folder/images`` and ``folder/masks``."""
+    masks = {path.stem: path for path in sorted((folder / "masks").glob("*"))}
+    images = sorted((folder / "images").glob("*"))
+    return [(path, masks[path.stem]) for path in images if path.stem in masks]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Which box of which image is labelled, and how many images are not."""
+
+    labelled: dict[str, Box]
+    n_unlabelled: int
+
+
+def _write_samples(place: Path, samples: Iterable[Sample]) -> _Written:
+    """Write images; labels of the first ones with objects, the truth of the others."""
+    labelled: dict[str, Box] = {}
+    n_unlabelled = 0
+    for sample in samples:
+        first = len(labelled) < _N_LABELLED and bool(sample.instances.any())
+        _write(place / "images" / f"{sample.name}.tif", sample.image, sample)
+        kind = "labels" if first else "truth"
+        numbers = np.maximum(sample.instances, 0).astype(np.uint16)
+        _write(place / kind / f"{sample.name}.tif", numbers, sample)
+        if first:
+            labelled[sample.name] = _fullest_box(sample.instances)
+        n_unlabelled += not first
+    return _Written(labelled, n_unlabelled)
+
+
+def _fullest_box(instances: NDArray[Any]) -> Box:
+    """The tile on a coarse grid that holds the most objects."""
+    size = tuple(min(_TILE, length) for length in instances.shape)
+    steps = [
+        range(0, length - side + 1, _TILE // 4)
+        for length, side in zip(instances.shape, size, strict=True)
+    ]
+    boxes = [Box(origin, size) for origin in itertools.product(*steps)]
+    return max(boxes, key=lambda box: len(np.unique(instances[box.slices])))
+
+
+def _write(path: Path, array: NDArray[Any], sample: Sample) -> None:
     make_folder(path.parent)
+    known = sample.pixel_size
+    scale: dict[str, Any] = {"metadata": {"axes": "YX"}}
+    if known is not None:
+        scale["resolution"] = (1 / known, 1 / known)
+        scale["metadata"]["unit"] = "um"
 
     def write(temporary: Path) -> None:
-        tifffile.imwrite(
-            temporary,
-            array,
-            imagej=True,
-            resolution=(1 / _PIXEL_SIZE, 1 / _PIXEL_SIZE),
-            metadata={"axes": "YX", "unit": "um"},
-        )
+        tifffile.imwrite(temporary, array, imagej=True, **scale)
 
     replace_file(path, write)
-
-
-def _labelled_box() -> Box:
-    first = (_SIZE - _TILE) // 2
-    return Box((first, first), (_TILE, _TILE))

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from napari_semiseg.api import checking
-from napari_semiseg.demo import run_demo, viewer_missing
+from napari_semiseg.demo import pairs_in, real_samples, run_demo, viewer_missing
 from napari_semiseg.errors import SemisegError
 
 if TYPE_CHECKING:
@@ -52,6 +52,31 @@ def test_demo_needs_a_folder_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(SemisegError, match="is not empty"):
         run_demo(tmp_path)
+
+
+def test_real_images_come_with_their_masks(tmp_path: Path) -> None:
+    for number in range(5):
+        image = np.full((40, 50), number, np.uint8)
+        tifffile.imwrite(_made(tmp_path / "images" / f"c{number}.tif"), image)
+        tifffile.imwrite(_made(tmp_path / "masks" / f"c{number}.tif"), image // 4)
+    tifffile.imwrite(tmp_path / "images" / "alone.tif", np.zeros((4, 4), np.uint8))
+
+    samples = list(real_samples(pairs_in(tmp_path), most=4))
+
+    assert [sample.name for sample in samples] == ["c0", "c1", "c2", "c4"]
+    assert samples[-1].image.shape == (40, 50)
+    assert samples[-1].instances.max() == 1
+    assert samples[-1].pixel_size is None
+
+
+def test_too_few_real_images(tmp_path: Path) -> None:
+    with pytest.raises(SemisegError, match="images/ and masks/"):
+        next(real_samples(pairs_in(tmp_path)))
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    return path
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(os.name != "posix", reason="process groups of POSIX"),
 ]
 
@@ -98,7 +99,7 @@ def test_killed_and_resumed_run_ends_with_the_same_bits(
 ) -> None:
     n_steps = 80
     whole = launch(*fresh(project, n_steps))
-    assert whole.wait(240) == 0
+    assert whole.wait(900) == 0
     unbroken = find_run(project)
 
     broken = launch(*fresh(project, n_steps))
@@ -115,7 +116,7 @@ def test_killed_and_resumed_run_ends_with_the_same_bits(
     assert "died" in cli("status", project, run.id).out
 
     again = launch("--resume", run.id)
-    assert again.wait(240) == 0
+    assert again.wait(900) == 0
     record = run.record()
     assert (record.state, record.total_steps) == ("finished", n_steps)
     events = [json.loads(line) for line in run.events.read_bytes().splitlines()]

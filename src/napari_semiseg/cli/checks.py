@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,12 @@ from napari_semiseg.cli.application import (
     warn,
 )
 from napari_semiseg.cli.options import DeviceOption, JsonOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_semiseg.cli.showing import Display
+    from napari_semiseg.demo import Sample
 
 
 @app.command(epilog=example("napari-semiseg doctor"))
@@ -43,7 +49,8 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @app.command(
     epilog=example(
-        "napari-semiseg demo --headless", "napari-semiseg demo --headless --minutes 1"
+        "napari-semiseg demo --headless",
+        "napari-semiseg demo --headless --public --minutes 5",
     )
 )
 def demo(
@@ -62,8 +69,20 @@ def demo(
     ] = None,
     weights: Annotated[str, typer.Option("--weights", help="As for train.")] = "auto",
     device: DeviceOption = "auto",
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Download real images of nuclei, and use them."),
+    ] = False,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            "--pairs",
+            metavar="DIR",
+            help="Use the real images in DIR/images with their DIR/masks.",
+        ),
+    ] = None,
 ) -> None:
-    """Try everything: draw images, label three tiles, train, export, score."""
+    """Try everything: take images, label three tiles, train, export, score."""
     calm_threads()
     from napari_semiseg.cli.results import say_scores
     from napari_semiseg.cli.showing import ShownImages, display
@@ -74,6 +93,7 @@ def demo(
     with display("Demo") as shown:
         result = run_demo(
             folder,
+            samples=_chosen_samples(public, pairs, shown),
             steps=steps,
             minutes=minutes,
             weights=weights,
@@ -94,3 +114,35 @@ def demo(
         warn(f"The viewer is not opened: {reason}")
     else:
         open_viewer(result)
+
+
+class _ShownBytes:
+    """Shows how much of a download has arrived."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many bytes have arrived, of so many (0: not known)."""
+        words = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else "downloading"
+        self._shown.progress(done, max(total, done), words)
+
+
+def _chosen_samples(
+    public: bool, pairs: Path | None, shown: Display
+) -> Iterator[Sample] | None:
+    """The real images that were asked for; None: drawn ones."""
+    from napari_semiseg.demo import pairs_in, real_samples
+    from napari_semiseg.samples.public import (
+        PUBLIC_URL,
+        PUBLIC_WORDS,
+        fetch_public_set,
+    )
+
+    if pairs is not None:
+        return real_samples(pairs_in(pairs))
+    if not public:
+        return None
+    shown.line(f"Downloading {PUBLIC_WORDS}, from {PUBLIC_URL}.")
+    found = fetch_public_set(Path("napari-semiseg-samples"), _ShownBytes(shown))
+    return real_samples(found.train)
