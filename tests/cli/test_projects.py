@@ -36,6 +36,27 @@ def test_init_makes_a_project_then_adds_images(
     assert [item.role for item in project.images] == ["pool", "test"]
 
 
+def test_init_finds_images_that_have_moved(
+    cli: Callable[..., Done], pictures: Path
+) -> None:
+    folder = pictures / "project"
+    cli("init", folder, pictures / "images")
+    n_images = len(Project.open(folder).images)
+    (pictures / "images").rename(pictures / "elsewhere")
+    (pictures / "empty").mkdir()
+    done = cli("init", folder, pictures / "empty")
+    assert "Missing: cells0.tif" in done.err
+
+    done = cli("init", folder, pictures / "elsewhere")
+
+    assert f"Found {n_images} image(s)" in done.err
+    assert "Missing" not in done.err
+    assert done.code == 0
+    project = Project.open(folder)
+    assert len(project.images) == n_images
+    assert not project.missing()
+
+
 def test_axes_and_channels_are_stated(
     cli: Callable[..., Done], pictures: Path, tmp_path: Path
 ) -> None:

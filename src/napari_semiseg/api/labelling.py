@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 class InitReport:
     """A project and what became of the files to add.
 
-    ``created`` is False where the project was there and only got further images.
+    ``created`` is False where the project was there and only got further images;
+    ``found`` of its images had moved and are known again, ``missing`` ones are not.
     """
 
     project: Project
     created: bool
     added: tuple[ImageItem, ...]
     skipped: tuple[SkippedImage, ...]
+    found: int = 0
+    missing: tuple[ImageItem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ def init(
     on_file: Callable[[Path], None] | None = None,
 ) -> InitReport:
     """Make a project of images, or add images to the one that is there.
+
+    Images of the project that are missing are looked for among the files and in the
+    folders given, and known again by their pixels.
 
     Parameters
     ----------
@@ -91,9 +97,19 @@ def init(
     else:
         opened = Project.open(project)
         _check_same(opened, task, classes)
-    paths = [images] if isinstance(images, (str, Path)) else images
+    paths = [images] if isinstance(images, (str, Path)) else list(images)
+    found = _relocate(opened, paths)
     result = opened.add_images(paths, axes, channels, role, on_file)
-    return InitReport(opened, created, result.added, result.skipped)
+    missing = tuple(opened.missing())
+    return InitReport(opened, created, result.added, result.skipped, found, missing)
+
+
+def _relocate(project: Project, paths: Sequence[str | Path]) -> int:
+    """Look for missing images where others are; how many were found."""
+    if not project.missing():
+        return 0
+    folders = {path if path.is_dir() else path.parent for path in map(Path, paths)}
+    return sum(project.relocate(folder) for folder in sorted(folders))
 
 
 def label(

@@ -95,6 +95,10 @@ def init(
         )
     for one in report.skipped:
         warn(f"Skipped {one.path.name}: {one.reason}")
+    if report.found:
+        warn(f"Found {report.found} image(s) of the project that had moved.")
+    for item in report.missing:
+        warn(f"Missing: {item.name}. Name the folder it is in to find it again.")
     if as_json:
         say_json(
             {
@@ -121,7 +125,7 @@ def init(
             f"{made} the project {report.project.folder}: {len(report.added)} image(s) "
             f"added, {total} in all."
         )
-    if report.skipped and not report.added:
+    if report.skipped and not report.added and not report.found:
         raise SemisegError("No image was added.")
 
 
