@@ -30,12 +30,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from benchmarks.sets import Pair, draw_split
+from benchmarks.sets import Pair, Split, draw_split
 from benchmarks.statistics import summary_table
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import ArraySource
 from napari_semiseg.learning.methods import make_settings, merge
+from napari_semiseg.learning.model import Model
 from napari_semiseg.learning.training import Training
+from napari_semiseg.learning.tuning import altered_probabilities
 from napari_semiseg.learning.validation import probability_forward, tile_probabilities
 from napari_semiseg.prediction.predict import predict_probability
 from napari_semiseg.segmentation.metrics import score_image
@@ -43,7 +45,6 @@ from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresho
 from napari_semiseg.segmentation.watershed import instances_from_probability
 
 if TYPE_CHECKING:
-    from napari_semiseg.learning.model import Model
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.learning.training_set import LabelledTile
 
@@ -60,18 +61,14 @@ def main() -> None:
             path = options.out / f"{arm}-{seed}.json"
             if not path.exists():
                 write_json(path, run_arm(arm, seed, options))
+            elif options.rescore:
+                write_json(path, rescore(path, arm, seed, options))
     print(summary_table(options.out))
 
 
 def run_arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Train one arm on one seed's tiles and score it on the test images."""
-    split = draw_split(
-        options.data,
-        seed,
-        n_tiles=options.tiles,
-        n_test=options.test_images,
-        development=options.development,
-    )
+    split = _split(seed, options)
     settings = arm_settings(arm, seed, options)
     training = Training(split.training_set, settings, device=options.device)
     cost = {"steps": 0, "forwards": 0, "samples": 0, "seconds": 0.0}
@@ -84,6 +81,28 @@ def run_arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     model.save(options.out / "models" / f"{arm}-{seed}")
     scores = evaluate(model, settings, split.training_set.training, split.test)
     return {"arm": arm, "seed": seed, "cost": cost, **scores}
+
+
+def rescore(
+    path: Path, arm: str, seed: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Tune and test the saved model of a finished arm again."""
+    before = json.loads(path.read_text())
+    split = _split(seed, options)
+    model = Model.load(options.out / "models" / f"{arm}-{seed}")
+    settings = arm_settings(arm, seed, options)
+    scores = evaluate(model, settings, split.training_set.training, split.test)
+    return {**before, **scores}
+
+
+def _split(seed: int, options: argparse.Namespace) -> Split:
+    return draw_split(
+        options.data,
+        seed,
+        n_tiles=options.tiles,
+        n_test=options.test_images,
+        development=options.development,
+    )
 
 
 def arm_settings(arm: str, seed: int, options: argparse.Namespace) -> Settings:
@@ -107,9 +126,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Thresholds from the training tiles, scores of every test image."""
     probabilities = tile_probabilities(model.network, tiles, model.device)
+    altered = altered_probabilities(model.network, tiles, model.device)
+    truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
     found = search_thresholds(
-        probabilities,
-        [LabelledTruth(tile.instances, tile.annotated) for tile in tiles],
+        [*probabilities, *(one for view in altered for one in view)],
+        truths * (1 + len(altered)),
         form=settings.watershed,
         min_size=settings.minimum_size,
         rule=settings.threshold_rule,
@@ -169,6 +190,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument(
         "--development", action="store_true", help="try settings on other test images"
+    )
+    parser.add_argument(
+        "--rescore", action="store_true", help="test the saved models again"
     )
     parser.add_argument("--changes", type=json.loads, default={}, metavar="JSON")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))

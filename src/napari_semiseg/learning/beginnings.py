@@ -81,11 +81,11 @@ def build(
 
 
 def announcements(
-    settings: Settings, training_set: TrainingSet, n_stages: int
+    settings: Settings, training_set: TrainingSet, *, unlabelled: bool
 ) -> list[str]:
     """What the user should know about a run before it starts."""
     said = []
-    if n_stages == 1 and settings.name != "supervised":
+    if not unlabelled and settings.name != "supervised":
         said.append(
             "There is no unlabelled image to learn from: "
             "only the supervised stage runs."

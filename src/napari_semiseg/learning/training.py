@@ -105,7 +105,9 @@ class Training:
             self.device.type, enabled=needs_gradient_scaler(self.device)
         )
         self.messages.extend(
-            announcements(self.settings, training_set, len(self.stages.plan))
+            announcements(
+                self.settings, training_set, unlabelled=bool(unlabelled.images)
+            )
         )
 
     @classmethod

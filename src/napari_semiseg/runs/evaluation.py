@@ -81,6 +81,7 @@ def evaluate(
     form: Literal["components", "mahotas"],
     min_size: int,
     rule: Literal["best", "plateau"],
+    altered: Sequence[Sequence[NDArray[np.float32]]] = (),
 ) -> Evaluation:
     """Tune the thresholds of a model and score it.
 
@@ -94,10 +95,17 @@ def evaluate(
         Of the watershed.
     rule
         How to choose the thresholds.
+    altered
+        Further views of the same tiles, to tune the thresholds on as well; scores are
+        measured on ``probabilities`` alone.
     """
     truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
     search = search_thresholds(
-        probabilities, truths, form=form, min_size=min_size, rule=rule
+        [*probabilities, *(one for view in altered for one in view)],
+        truths * (1 + len(altered)),
+        form=form,
+        min_size=min_size,
+        rule=rule,
     )
     found = [
         instances_from_probability(

@@ -78,7 +78,9 @@ class Finisher:
         judges = judges_of(self._training.training_set)
         model = self._training.model()
         probabilities = self._predict(model, judges.tiles, should_stop, write)
-        evaluation = self._evaluate(model, judges.tiles, probabilities)
+        evaluation = self._evaluate(
+            model, judges.tiles, probabilities, self._seen_anew(model, judges)
+        )
         # The model in use is looked up before this one can be taken for it.
         verdict, previous = self._judge(
             judges, evaluation, probabilities, ending, should_stop, write
@@ -113,6 +115,7 @@ class Finisher:
         model: Model,
         tiles: Sequence[LabelledTile],
         probabilities: Sequence[NDArray[np.float32]],
+        altered: Sequence[Sequence[NDArray[np.float32]]] = (),
     ) -> Evaluation:
         return evaluate(
             tiles,
@@ -120,7 +123,20 @@ class Finisher:
             form=model.card.watershed_form,
             min_size=model.card.min_size,
             rule=self._training.settings.threshold_rule,
+            altered=altered,
         )
+
+    def _seen_anew(
+        self, model: Model, judges: Judges
+    ) -> list[list[NDArray[np.float32]]]:
+        """Further views of the tiles if the model was trained on them."""
+        from napari_semiseg.learning.tuning import altered_probabilities
+
+        if judges.role != "training":
+            return []
+        if self._training.settings.threshold_rule == "best":  # As it was published.
+            return []
+        return altered_probabilities(model.network, judges.tiles, model.device)
 
     def _judge(
         self,
