@@ -3,10 +3,12 @@
 One labelled set a seed (10 tiles of 128 x 128), all other images unlabelled, at least
 100 test images held out. Arms, all started from the same encoder weights:
 
-supervised   the supervised recipe for all steps
-consistency-0  the consistency stage with its unlabelled loss at 0
-actis        preset default
-longer       the supervised recipe for as many steps as fit into the minutes of actis
+supervised     the supervised recipe for all steps
+consistency-0  the consistency stage with its unlabelled loss at 0 (no unlabelled tile drawn)
+actis          preset default
+longer         the supervised recipe for as many steps as fit into the minutes of actis
+actis-fresh    actis with every unlabelled tile labelled anew by all eight views (not among
+               the arms run by itself: it shows what the bank of pseudo-labels saves)
 
 Resumable: each finished arm of a seed is one JSON file. Repeat with
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.training_set import LabelledTile
 
 ARMS = ("actis", "supervised", "consistency-0", "longer")
+FURTHER_ARMS = ("actis-fresh",)
 
 
 def main() -> None:
@@ -116,6 +119,8 @@ def arm_settings(arm: str, seed: int, options: argparse.Namespace) -> Settings:
         changes["steps"] = round(options.steps * _minutes_ratio(options))
     if arm == "consistency-0":
         changes["consistency"] = {"unlabelled_weight": 0.0}
+    if arm == "actis-fresh":
+        changes["consistency"] = {"fresh": 8, "bank": 8, "teacher_views": 8}
     changes = merge(changes, options.changes)
     method = "supervised" if arm in ("supervised", "longer") else "actis"
     return make_settings(method, "default", changes)
@@ -195,7 +200,9 @@ def _parse() -> argparse.Namespace:
         "--rescore", action="store_true", help="test the saved models again"
     )
     parser.add_argument("--changes", type=json.loads, default={}, metavar="JSON")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument(
+        "--arms", nargs="+", choices=(*ARMS, *FURTHER_ARMS), default=list(ARMS)
+    )
     return parser.parse_args()
 
 
