@@ -4,11 +4,11 @@ One labelled set a seed (10 tiles of 128 x 128), all other images unlabelled, at
 100 test images held out. Arms, all started from the same encoder weights:
 
 supervised     the supervised recipe for all steps
-consistency-0  the consistency stage with its unlabelled loss at 0 (no unlabelled tile drawn)
+consistency-0  the consistency stage with its unlabelled loss at 0
 actis          preset default
-longer         the supervised recipe for as many steps as fit into the minutes of actis
-actis-fresh    actis with every unlabelled tile labelled anew by all eight views (not among
-               the arms run by itself: it shows what the bank of pseudo-labels saves)
+longer         the supervised recipe for as many steps as fit into ACTIS's minutes
+actis-fresh    every unlabelled tile labelled anew by all eight views; run only when
+               asked for: it shows what the bank of pseudo-labels saves
 
 Resumable: each finished arm of a seed is one JSON file. Repeat with
 
