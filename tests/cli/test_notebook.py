@@ -15,7 +15,7 @@ def test_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    monkeypatch.setenv("QUICKSTART_STEPS", "40")
+    monkeypatch.setenv("QUICKSTART_STEPS", "60")
     monkeypatch.setenv("QUICKSTART_WEIGHTS", "none")
     monkeypatch.setenv("QUICKSTART_FOLDER", str(tmp_path / "quickstart"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)

@@ -191,7 +191,9 @@ class ConsistencyStage:
             return
         decay = settings.teacher_decay
         if decay is None:
-            half_life = max(20.0, settings.teacher_half_life * self.n_steps)
+            half_life = settings.teacher_half_life * self.n_steps
+            # Not shorter than 20 steps, but in a short stage it must move all the same.
+            half_life = max(half_life, min(20.0, self.n_steps / 5))
             decay = decay_of_half_life(half_life / settings.teacher_interval)
         self.teacher.update(self.equipment.network, decay)
 
