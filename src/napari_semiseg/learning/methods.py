@@ -20,6 +20,7 @@ from napari_semiseg.learning.settings import (
     Preset,
     Settings,
     SupervisedSettings,
+    SupervisedStageSettings,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Method:
 def _plan_supervised(
     settings: SupervisedSettings, unlabelled: bool, restarted: bool
 ) -> list[PlannedStage]:
-    return [_supervised(settings, settings.steps)]
+    return [_supervised(settings, settings.supervised, settings.steps)]
 
 
 def _plan_actis(
@@ -111,8 +112,12 @@ def _plan_actis(
     share = settings.restart_fraction if restarted else settings.supervised_fraction
     first = settings.steps if not unlabelled else math.floor(settings.steps * share)
     rest = settings.steps - first
+    stage = settings.supervised
+    if settings.one_decay and rest:
+        last = settings.consistency.learning_rate
+        stage = stage.model_copy(update={"final_learning_rate": last})
     return [
-        _supervised(settings, first),
+        _supervised(settings, stage, first),
         PlannedStage(
             ConsistencyStage.name,
             rest,
@@ -128,14 +133,14 @@ def _plan_actis(
 
 
 def _supervised(
-    settings: SupervisedSettings | ActisSettings, n_steps: int
+    settings: Settings, stage: SupervisedStageSettings, n_steps: int
 ) -> PlannedStage:
     from napari_semiseg.learning.supervised import SupervisedStage
 
     return PlannedStage(
         SupervisedStage.name,
         n_steps,
-        lambda tools: SupervisedStage(tools, settings, settings.supervised, n_steps),
+        lambda tools: SupervisedStage(tools, settings, stage, n_steps),
     )
 
 
