@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,3 +79,8 @@ class StageSequence:
             self.current.n_steps = state["n_steps"]
             self.current.optimizer.load_state_dict(state["optimizer"])
             self.current.load_state(state["stage"])
+
+
+def cosine(first: float, last: float, t: float) -> float:
+    """Cosine decay from ``first`` at t = 0 to ``last`` at t = 1."""
+    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * t))

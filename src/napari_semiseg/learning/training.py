@@ -26,15 +26,13 @@ from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
-from napari_semiseg.learning.stages import StageSequence
+from napari_semiseg.learning.stages import StageSequence, cosine
 from napari_semiseg.learning.training_card import make_card
 from napari_semiseg.learning.validation import score_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from torch import Tensor
 
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.methods import PlannedStage, Stage
@@ -191,7 +189,14 @@ class Training:
             self._best["weights"] if self._best else self.stages.predictor.state_dict()
         )
         network.requires_grad_(False)
-        return Model(network, make_card(self, network))
+        card = make_card(
+            network,
+            self.settings,
+            self.training_set,
+            parent=self.start_card,
+            weights_source=self.weights_sentence,
+        )
+        return Model(network, card)
 
     def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
         """What the teacher says of a region, and which of it the loss would trust."""
@@ -251,7 +256,7 @@ class Training:
         self, stage: Stage, within: int
     ) -> tuple[dict[str, float], float | None]:
         self.network.train()
-        rate = _cosine(*stage.learning_rates, within / max(1, stage.n_steps))
+        rate = cosine(*stage.learning_rates, within / max(1, stage.n_steps))
         for group in stage.optimizer.param_groups:
             group["lr"] = rate
         stage.optimizer.zero_grad(set_to_none=True)
@@ -304,15 +309,7 @@ class Training:
         self._scaler.load_state_dict(state["scaler"])
         self._best = state["best"]
         if self._best is not None:
-            self._best["weights"] = _moved(self._best["weights"], self.device)
+            kept = self._best["weights"]
+            self._best["weights"] = {k: v.to(self.device) for k, v in kept.items()}
         self.stages = StageSequence(self._plan(), self.equipment)
         self.stages.load_state(state["stages"])
-
-
-def _cosine(first: float, last: float, t: float) -> float:
-    """Cosine decay from ``first`` at t = 0 to ``last`` at t = 1."""
-    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * t))
-
-
-def _moved(weights: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in weights.items()}

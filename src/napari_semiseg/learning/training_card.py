@@ -9,13 +9,22 @@ from napari_semiseg.learning.model import ModelCard, TrainedTile
 
 if TYPE_CHECKING:
     from napari_semiseg.learning.networks import SegmentationNetwork
-    from napari_semiseg.learning.training import Training
+    from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.training_set import TrainingSet
 
 
-def make_card(training: Training, network: SegmentationNetwork) -> ModelCard:
-    """What the model is and what it learned from; thresholds are tuned later."""
-    settings, images = training.settings, training.training_set
-    parent = training.start_card
+def make_card(
+    network: SegmentationNetwork,
+    settings: Settings,
+    images: TrainingSet,
+    *,
+    parent: ModelCard | None,
+    weights_source: str,
+) -> ModelCard:
+    """What the model is and what it learned from; thresholds are tuned later.
+
+    ``parent`` is the card of the model the run started from.
+    """
     ancestors: tuple[dict[str, Any], ...] = ()
     if parent is not None:
         own: dict[str, Any] = {
@@ -46,5 +55,5 @@ def make_card(training: Training, network: SegmentationNetwork) -> ModelCard:
             for tile in images.training
         ),
         ancestors=ancestors,
-        weights_source=training.weights_sentence,
+        weights_source=weights_source,
     )
