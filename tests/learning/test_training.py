@@ -275,12 +275,3 @@ def test_two_channels_and_partial_annotation():
         device="cpu",
     )
     assert all(np.isfinite(r.losses["total"]) for r in training)
-
-
-@pytest.mark.parametrize(("one_decay", "last"), [(True, 5e-4), (False, 1e-5)])
-def test_the_stages_share_one_decay_of_the_learning_rate(training_set, one_decay, last):
-    settings = quick(steps=6, one_decay=one_decay)
-    training = Training(training_set, settings, device="cpu")
-    assert training.stage.learning_rates == (1e-3, last)
-    alone = Training(TrainingSet(training_set.labelled), settings, device="cpu")
-    assert alone.stage.learning_rates == (1e-3, 1e-5)

@@ -112,12 +112,8 @@ def _plan_actis(
     share = settings.restart_fraction if restarted else settings.supervised_fraction
     first = settings.steps if not unlabelled else math.floor(settings.steps * share)
     rest = settings.steps - first
-    stage = settings.supervised
-    if settings.one_decay and rest:
-        last = settings.consistency.learning_rate
-        stage = stage.model_copy(update={"final_learning_rate": last})
     return [
-        _supervised(settings, stage, first),
+        _supervised(settings, settings.supervised, first),
         PlannedStage(
             ConsistencyStage.name,
             rest,

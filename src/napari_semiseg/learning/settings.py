@@ -272,11 +272,6 @@ class ActisSettings(Settings):
     supervised_fraction: Fraction = Field(
         0.5, description="Part of the steps spent in the supervised stage"
     )
-    one_decay: bool = Field(
-        True,
-        description="Let the supervised stage's learning rate end where that of the "
-        "consistency stage begins, instead of decaying twice",
-    )
     restart_fraction: Fraction = Field(
         0.25, description="The same when a run starts from an earlier model"
     )
@@ -290,7 +285,6 @@ class ActisSettings(Settings):
             **super().paper_values(),
             "steps": 150_000,
             "supervised_fraction": 2 / 3,
-            "one_decay": False,
             "validate_every": 200 / 150_000,
             "supervised": _PAPER_SUPERVISED,
             "consistency": _PAPER_CONSISTENCY,
