@@ -3,14 +3,15 @@
 Source: ACTIS section 3.1. The teacher's probabilities are averaged over the flips and
 turns of D4; the most probable class is the pseudo-label; a class's least confident
 share k is left out; the student learns the rest under flips, turns and strong intensity
-augmentation, beside the labelled tiles under the same. Neither affine nor elastic here,
-so that pseudo-labels and masks are never interpolated.
+augmentation, beside the labelled tiles. Unlabelled tiles are never warped, neither
+affinely nor elastically, so that pseudo-labels and masks are never interpolated;
+labelled ones are not in preset ``paper``.
 
 Where the public code departs from the paper (teacher never moves, buffers forgotten,
 logits averaged, no turns, label smoothing) the paper is followed. Preset ``paper``:
 unweighted cross-entropy, teacher 0.99 once every 100 steps, every tile labelled for one
-step, the student predicts. Preset ``default``: ``docs/methods.md`` names each departure
-with its measurement.
+step, the student predicts. ``docs/methods.md`` names each departure of ``default``,
+``docs/benchmarks.md`` what of them was measured.
 """
 
 from __future__ import annotations

@@ -31,11 +31,6 @@ class StageSequence:
         return self._made
 
     @property
-    def name(self) -> str:
-        """Of the stage under way, which need not be made for it."""
-        return self.plan[self.index].name
-
-    @property
     def predictor(self) -> nn.Module:
         """The network whose predictions count now."""
         return self.equipment.network if self._made is None else self._made.predictor

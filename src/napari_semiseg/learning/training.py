@@ -137,11 +137,6 @@ class Training:
         return self.settings.steps
 
     @property
-    def stage_name(self) -> str:
-        """Name of the stage under way, or of the last one."""
-        return self.stages.name
-
-    @property
     def stage(self) -> Stage:
         """The stage under way, or the last one."""
         return self.stages.current
