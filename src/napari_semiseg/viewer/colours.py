@@ -1,0 +1,74 @@
+"""Colours of labels: objects by their number, and one grey for what is to be ignored."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.colormaps import (
+    CyclicLabelColormap,
+    DirectLabelColormap,
+    label_colormap,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+N_COLOURS = 253
+"""Colours of one turn; 254 with the transparent one of label 0 fit into 8 bits."""
+# napari counts colours modulo N_COLOURS: label -1 (ignore) gets this one.
+_IGNORE_INDEX = N_COLOURS - 1
+_IGNORE_COLOUR = (0.55, 0.55, 0.55, 1.0)
+_CLEAR = (0.0, 0.0, 0.0, 0.0)
+_CLASS_COLOURS = (
+    (0.95, 0.60, 0.10, 1.0),
+    (0.20, 0.60, 1.00, 1.0),
+    (0.30, 0.80, 0.35, 1.0),
+    (0.85, 0.30, 0.75, 1.0),
+    (0.95, 0.90, 0.25, 1.0),
+    (0.35, 0.85, 0.85, 1.0),
+)
+
+
+@cache
+def object_colours() -> CyclicLabelColormap:
+    """Colours of instances; -1 is grey."""
+    colours = np.array(label_colormap(N_COLOURS, seed=0.5).colors)
+    colours[_IGNORE_INDEX] = _IGNORE_COLOUR
+    return CyclicLabelColormap(colors=colours, seed=0.5, background_value=0)
+
+
+def free_number(taken: int) -> int:
+    """The first number above ``taken`` whose colour is not that of *ignore*."""
+    number = max(taken, 0) + 1
+    return number + 1 if number % N_COLOURS == _IGNORE_INDEX else number
+
+
+def free_numbers(taken: int, count: int) -> NDArray[np.int32]:
+    """``count`` numbers above ``taken``, rising, none in the colour of *ignore*."""
+    # One number of each turn is left out: draw some more and keep the others.
+    first = max(taken, 0) + 1
+    drawn = np.arange(first, first + count + count // (N_COLOURS - 1) + 2)
+    return drawn[drawn % N_COLOURS != _IGNORE_INDEX][:count].astype(np.int32)
+
+
+def class_colours(n_classes: int) -> DirectLabelColormap:
+    """Colours of classes 1, 2, ...; the background, class 0, is transparent."""
+    return _direct(
+        [_CLASS_COLOURS[n % len(_CLASS_COLOURS)] for n in range(n_classes - 1)]
+    )
+
+
+def trust_colours() -> DirectLabelColormap:
+    """Of the confidence mask: 1 trusted (green), 2 not trusted (red), 0 unset."""
+    return _direct([(0.20, 0.75, 0.35, 1.0), (0.85, 0.25, 0.20, 1.0)])
+
+
+def _direct(colours: Sequence[tuple[float, ...]]) -> DirectLabelColormap:
+    known = {number: np.array(c) for number, c in enumerate(colours, start=1)}
+    return DirectLabelColormap(
+        color_dict={None: np.array(_CLEAR), 0: np.array(_CLEAR), **known}
+    )

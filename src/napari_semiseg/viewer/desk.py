@@ -1,0 +1,48 @@
+"""Everything a step of the dock works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_semiseg.viewer.annotating import Annotating
+    from napari_semiseg.viewer.autosave import Autosave
+    from napari_semiseg.viewer.background import Background
+    from napari_semiseg.viewer.exporting import Exporting
+    from napari_semiseg.viewer.image_view import ImageView
+    from napari_semiseg.viewer.keys import Keys
+    from napari_semiseg.viewer.looking import Looking
+    from napari_semiseg.viewer.reviewing import Reviewing
+    from napari_semiseg.viewer.server import Server
+    from napari_semiseg.viewer.session import Session
+    from napari_semiseg.viewer.teacher_layers import TeacherLayers
+    from napari_semiseg.viewer.tiles_layer import TilesLayer
+    from napari_semiseg.viewer.training import Training
+
+
+@dataclass(eq=False)
+class Desk:
+    """The viewer, the session, and one controller for each thing.
+
+    The controllers are made after the desk, in this order, each with the desk as its
+    only argument: a controller uses later ones in its slots, not when it is made.
+    """
+
+    viewer: Viewer
+    session: Session
+    background: Background
+    autosave: Autosave
+
+    keys: Keys
+    images: ImageView
+    server: Server
+    tiles: TilesLayer
+    annotating: Annotating
+    training: Training
+    teacher: TeacherLayers
+    looking: Looking
+    reviewing: Reviewing
+    exporting: Exporting

@@ -1,0 +1,1 @@
+"""Widgets that know nothing of projects: each shows or edits one value."""
