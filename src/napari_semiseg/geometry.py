@@ -56,6 +56,11 @@ class Box:
             origin, tuple(max(0, e - o) for o, e in zip(origin, end, strict=True))
         )
 
+    def relative_to(self, outer: Box) -> Box:
+        """The box as it lies in an array that covers ``outer``."""
+        origin = tuple(o - p for o, p in zip(self.origin, outer.origin, strict=True))
+        return Box(origin, self.size)
+
     def overlaps(self, other: Box) -> bool:
         """Whether the boxes share a pixel."""
         return not self.intersection(other).empty

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,14 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project import corrections
 from napari_semiseg.project.corrections import (
+    UNSET_CLASS,
     Corrections,
     CorrectionStore,
     ObjectRecord,
 )
 from napari_semiseg.project.owners import Owner
+from napari_semiseg.project.tile_files import write_layers
+from napari_semiseg.segmentation.trust import Trust
 
 if TYPE_CHECKING:
     from napari_semiseg.project.project import Project
@@ -103,3 +107,88 @@ def test_corrections_of_other_pixels_are_not_used(
     path.write_text(json.dumps({**raw, "shape": [41, 60]}))
     with pytest.raises(SemisegError, match="made on another image"):
         store.read(item, box)
+
+
+def overrides(box: Box, kind: int = UNSET_CLASS, trust: int = 0) -> Corrections:
+    """Nothing decided about objects, but a class or a trust for every pixel."""
+    return replace(
+        Corrections.unset(box),
+        classes=np.full(box.size, kind, np.uint8),
+        trust=np.full(box.size, trust, np.uint8),
+    )
+
+
+def test_classes_and_trust_come_back_and_claim_nothing(
+    store: CorrectionStore, item: ImageItem
+) -> None:
+    box = Box((5, 10), (9, 13))
+    store.write(item, box, overrides(box, 2, Trust.NOT_TRUSTED), {})
+    found = store.read(item, Box.whole(item.shape))
+    inside = np.zeros(item.shape, bool)
+    inside[box.slices] = True
+    np.testing.assert_array_equal(found.classes, np.where(inside, 2, UNSET_CLASS))
+    np.testing.assert_array_equal(found.trust, 2 * inside)
+    assert not found.claimed.any()
+
+
+def test_blocks_of_two_planes_read_on(
+    store: CorrectionStore, project: Project, item: ImageItem
+) -> None:
+    box = Box((0, 0), (16, 16))
+    record = ObjectRecord(owner=Owner.HUMAN, box=box)
+    store.write(item, box, stroke(box, 3), {3: record})
+    folder = project.folder / "corrections" / item.id
+    old = stroke(box, 3)
+    write_layers(folder / "block_y0_x0_16x16.tif", [old.instances, old.owners])
+    path = folder / "objects.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 1}))
+    found = store.read(item, box)
+    assert (found.instances == 3).all()
+    assert (found.classes == UNSET_CLASS).all()
+    assert not found.trust.any()
+    assert store.objects(item) == {3: record}
+    store.write(item, box, found, {})
+    assert json.loads(path.read_text())["schema_version"] == 2
+
+
+def test_a_forgotten_object_keeps_its_id_to_itself(
+    store: CorrectionStore, item: ImageItem
+) -> None:
+    box = Box((0, 0), (2, 2))
+    record = ObjectRecord(owner=Owner.HUMAN, box=box)
+    store.write(item, box, stroke(box, 7), {6: record, 7: record})
+    store.write(item, box, Corrections.unset(box), {7: None})
+    assert store.objects(item) == {6: record}
+    assert store.next_id(item) == 8
+
+
+def test_an_image_with_nothing_decided_any_more_has_no_corrections(
+    store: CorrectionStore, project: Project, item: ImageItem
+) -> None:
+    assert store.images() == ()
+    box = Box((14, 6), (4, 4))
+    store.write(item, box, overrides(box, trust=Trust.TRUSTED), {})
+    assert store.images() == (item.id,)
+    parts = dict(store.blocks(item))
+    assert set(parts) == {Box((0, 0), (16, 16)), Box((16, 0), (16, 16))}
+    assert sum(int((part.trust == 1).sum()) for part in parts.values()) == 16
+    store.write(item, box, Corrections.unset(box), {})
+    assert store.images() == ()
+    assert not list((project.folder / "corrections" / item.id).glob("*.tif"))
+
+
+def test_a_class_the_project_lacks_is_refused(
+    store: CorrectionStore, item: ImageItem
+) -> None:
+    box = Box((0, 0), (2, 2))
+    with pytest.raises(SemisegError, match="class 3, but the last class"):
+        store.write(item, box, overrides(box, 3), {})
+    assert store.images() == ()
+
+
+def test_background_and_ignored_are_told_apart() -> None:
+    instances = np.array([[0, 0, 0, -1, 4, 0]], np.int32)
+    owners = [Owner.NOBODY, Owner.HUMAN, Owner.ACCEPTED, Owner.HUMAN, Owner.HUMAN]
+    planes = Corrections(instances, np.array([[*owners, Owner.IGNORED]], np.uint8))
+    assert planes.background.tolist() == [[False, True, False, False, False, False]]
+    assert planes.ignored.tolist() == [[False, False, False, True, False, True]]

@@ -13,6 +13,7 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotation import Annotation, box_words, classes_in
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import (
+    UNSET_CLASS,
     Corrections,
     CorrectionStore,
     ObjectRecord,
@@ -159,7 +160,7 @@ def _under(
     raised = int(drawn.instances.max(initial=0))
     kinds = {number + raised: record.class_id for number, record in objects.items()}
     kinds = {number: kind for number, kind in kinds.items() if kind != 1}
-    ignored = ~decided & known.claimed & (known.instances < 0)
+    ignored = ~decided & known.ignored
     merged[ignored] = -1
     annotated = (drawn.annotated | known.claimed) & (merged >= 0)
     return Annotation(merged, annotated, classes_in(merged, {**kinds, **drawn.classes}))
@@ -178,9 +179,9 @@ def _paint_open_tiles(
         shared = record.box.intersection(box)
         if record.finished or shared.empty:
             continue
-        there = _shifted(shared, box).slices
+        there = shared.relative_to(box).slices
         instances = np.zeros(record.box.size, np.int32)
-        here = _shifted(shared, record.box).slices
+        here = shared.relative_to(record.box).slices
         instances[here] = np.where(fresh[there], known.instances[there], 0)
         if instances.any():
             owners = np.where(instances > 0, Owner.ACCEPTED, Owner.NOBODY)
@@ -226,6 +227,7 @@ def _claim(
         free = mask & ~claimed[place]
         known.instances[place][free] = accepted[old]
         known.owners[place][free] = owner
+        known.classes[place][free] = UNSET_CLASS  # The latest act wins.
     return AcceptReport(accepted, skipped)
 
 
@@ -263,14 +265,8 @@ def _finished_ground(tiles: Iterable[TileRecord], box: Box) -> NDArray[np.bool_]
     for record in tiles:
         shared = record.box.intersection(box)
         if record.finished and not shared.empty:
-            ground[_shifted(shared, box).slices] = True
+            ground[shared.relative_to(box).slices] = True
     return ground
-
-
-def _shifted(inner: Box, outer: Box) -> Box:
-    """``inner`` counted from the origin of ``outer``."""
-    origin = tuple(i - o for i, o in zip(inner.origin, outer.origin, strict=True))
-    return Box(origin, inner.size)
 
 
 def _placed(place: tuple[slice, ...], box: Box) -> Box:

@@ -24,12 +24,16 @@ Record = TypeVar("Record", bound=BaseModel)
 
 PROJECT_VERSION = 1
 TILES_VERSION = 1
-CORRECTIONS_VERSION = 1
+CORRECTIONS_VERSION = 2
 
 # From the version of the key to the next one; the version number is set by `migrate`.
 PROJECT_MIGRATIONS: dict[int, Migration] = {}
 TILES_MIGRATIONS: dict[int, Migration] = {}
-CORRECTIONS_MIGRATIONS: dict[int, Migration] = {}
+CORRECTIONS_MIGRATIONS: dict[int, Migration] = {
+    # 2: blocks have planes for classes and trust, which are unset where they lack. An
+    # older version would write blocks back without them: hence a number of its own.
+    1: lambda raw: raw,
+}
 
 
 def read_record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import tifffile
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import replace_file
+from napari_semiseg.geometry import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semiseg.geometry import Box
-
 _AXES = "zyx"
+_NAME = re.compile(r"[a-z]+_(?P<place>(?:[zyx]\d+_?)+)_(?P<size>\d+(?:x\d+)*)")
 
 
 def tile_name(kind: str, box: Box) -> str:
@@ -28,6 +29,16 @@ def tile_name(kind: str, box: Box) -> str:
         f"{axis}{first}" for axis, first in zip(axes, box.origin, strict=True)
     )
     return f"{kind}_{place}_{'x'.join(map(str, box.size))}.tif"
+
+
+def box_of(path: Path) -> Box | None:
+    """The box that a file's name says it covers; None for any other name."""
+    found = _NAME.fullmatch(path.stem)
+    if found is None:
+        return None
+    origin = tuple(int(part[1:]) for part in found["place"].split("_"))
+    size = tuple(map(int, found["size"].split("x")))
+    return Box(origin, size) if len(origin) == len(size) else None
 
 
 def write_layers(path: Path, layers: Sequence[NDArray[np.generic]]) -> None:
