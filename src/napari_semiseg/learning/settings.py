@@ -12,6 +12,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from annotated_types import Ge, Gt, Interval
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_semiseg.learning.layer_words import (
+    ACTIS_WORDS,
+    SUPERVISED_WORDS,
+    LayerWords,
+)
 from napari_semiseg.learning.network_settings import NetworkSettings
 
 Fraction = Annotated[float, Interval(ge=0, le=1)]
@@ -175,6 +180,7 @@ class Settings(Frozen):
 
     title: ClassVar[str]
     sentence: ClassVar[str]
+    layer_words: ClassVar[LayerWords]
 
     name: str
     preset: Preset = Field("default", description="Where the values come from")
@@ -244,6 +250,7 @@ class SupervisedSettings(Settings):
 
     title: ClassVar[str] = "Supervised"
     sentence: ClassVar[str] = "Learns from the labelled tiles alone."
+    layer_words: ClassVar[LayerWords] = SUPERVISED_WORDS
 
     name: Literal["supervised"] = "supervised"
     supervised: SupervisedStageSettings = SupervisedStageSettings()
@@ -267,6 +274,7 @@ class ActisSettings(Settings):
         "Learns from the labelled tiles, then also from all unlabelled images: a "
         "slowly moving teacher labels them, and only its confident pixels count."
     )
+    layer_words: ClassVar[LayerWords] = ACTIS_WORDS
 
     name: Literal["actis"] = "actis"
     supervised_fraction: Fraction = Field(
