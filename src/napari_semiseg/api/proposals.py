@@ -54,6 +54,7 @@ class Proposals:
             raise SemisegError(_no_model(project))
         self._project = project
         self._device = device
+        self.run = run
         self.model_folder = run.model
         self._identity = (run.model / "model.json").read_bytes()
 
@@ -61,6 +62,13 @@ class Proposals:
     def predictor(self) -> Predictor:
         """The model at work, loaded when it is first needed."""
         return load_predictor(self.model_folder, self._device)
+
+    def renewed(self) -> Proposals:
+        """The same by what is in use now; the model is loaded anew only if need be."""
+        now = Proposals(self._project, self._device)
+        if now._identity == self._identity and "predictor" in vars(self):
+            now.predictor = self.predictor
+        return now
 
     @property
     def card(self) -> ModelCard:

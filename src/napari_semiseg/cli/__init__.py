@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from napari_semiseg.cli import checks, projects, results, runs, training
+from napari_semiseg.cli import checks, projects, results, runs, serving, training
 from napari_semiseg.cli.application import DEBUG_VARIABLE, app
 from napari_semiseg.errors import SemisegError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["app", "checks", "main", "projects", "results", "runs", "training"]
+__all__ = [
+    "app",
+    "checks",
+    "main",
+    "projects",
+    "results",
+    "runs",
+    "serving",
+    "training",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

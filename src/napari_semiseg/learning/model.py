@@ -58,6 +58,9 @@ class ModelCard(BaseModel):
         Of foreground and of seeds, for the watershed.
     min_size, watershed_form
         Of the watershed: smallest object in pixels, and its form.
+    selection
+        Of each class, the confidence from which the loss trusted a pixel at the end of
+        the training (None: none of them); None where no unlabelled image was in it.
     tuned_on
         What the thresholds were tuned on.
     tile_size, tile_margin
@@ -92,6 +95,7 @@ class ModelCard(BaseModel):
     thresholds: tuple[float, float] = (0.5, 0.5)
     min_size: Annotated[int, Field(ge=0)] = 0
     watershed_form: Literal["components", "mahotas"] = "components"
+    selection: tuple[float | None, ...] | None = None
     tuned_on: str = "nothing"
     tile_size: Annotated[int, Field(ge=32, multiple_of=32)] = 512
     tile_margin: Annotated[int, Field(ge=0, multiple_of=16)] = 64

@@ -6,16 +6,19 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from napari_semiseg.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from napari_semiseg.geometry import Box
 
-RequestKind = Literal["pause", "resume", "stop", "preview"]
+RequestKind = Literal[
+    "pause", "resume", "stop", "preview", "rank", "export", "pace", "cancel"
+]
 PreviewLayer = Literal["probability", "label", "confidence", "selected"]
 ALL_LAYERS: tuple[PreviewLayer, ...] = (
     "probability",
@@ -26,7 +29,11 @@ ALL_LAYERS: tuple[PreviewLayer, ...] = (
 
 
 class Request(BaseModel):
-    """One wish of a watcher; previews name the image, the box and the arrays wanted."""
+    """One wish of a watcher.
+
+    Previews name the image, the box and the arrays wanted; what else is asked of a
+    server has its ``options``, see :mod:`runs.serving`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +44,7 @@ class Request(BaseModel):
     origin: tuple[int, ...] = ()
     size: tuple[int, ...] = ()
     layers: tuple[PreviewLayer, ...] = ALL_LAYERS
+    options: dict[str, JsonValue] = {}
 
 
 def send(folder: Path, kind: Literal["pause", "resume", "stop"]) -> Request:
@@ -59,6 +67,21 @@ def send_preview(
         origin=box.origin,
         size=box.size,
         layers=layers,
+    )
+    return _post(folder, request)
+
+
+def send_job(
+    folder: Path,
+    kind: Literal["rank", "export", "pace", "cancel"],
+    options: Mapping[str, JsonValue] | None = None,
+) -> Request:
+    """Ask a server for a longer piece of work, or to leave one (``request``)."""
+    request = Request(
+        id=uuid.uuid4().hex,
+        kind=kind,
+        created=time.time(),
+        options=dict(options or {}),
     )
     return _post(folder, request)
 

@@ -58,11 +58,16 @@ class Previewing(Protocol):
 
 
 def answer_preview(
-    request: Request, training: Previewing, source_of: SourceOf, folder: Path
+    request: Request,
+    training: Previewing,
+    source_of: SourceOf,
+    folder: Path,
+    kept: int = _KEPT,
 ) -> dict[str, Any]:
     """Compute a preview and write its arrays; return the fields of its event.
 
-    Files are complete before the event names them: a reader may memory-map them.
+    Files are complete before the event names them: a reader may memory-map them. Of
+    all previews the last ``kept`` stay.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def answer_preview(
         raise SemisegError("The preview's box lies outside the image.")
     arrays = training.preview(source, box)
     make_folder(folder)
-    _forget_old(folder)
+    _forget_old(folder, kept)
     target = make_folder(folder / request.id)
     files = {
         layer: _write(target / f"{layer}.npy", getattr(arrays, layer))
@@ -101,9 +106,9 @@ def _write(path: Path, array: NDArray[Any]) -> str:
     return path.name
 
 
-def _forget_old(folder: Path) -> None:
+def _forget_old(folder: Path, kept: int) -> None:
     old = sorted((p for p in folder.iterdir() if p.is_dir()), key=_age, reverse=True)
-    for path in old[_KEPT - 1 :]:
+    for path in old[kept - 1 :]:
         # On Windows a watcher may still map the files; then they stay for later.
         shutil.rmtree(path, ignore_errors=True)
 

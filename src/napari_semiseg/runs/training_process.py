@@ -196,6 +196,10 @@ class TrainingRun:
         if request.kind == "preview":
             self._preview(request)
             return
+        if request.kind not in ("pause", "resume", "stop"):
+            sentence = "A run that trains does not do this: ask when it has ended."
+            self._write("refused", request=request.id, sentence=sentence)
+            return
         if request.kind == "stop":
             self._stopping = True
         else:

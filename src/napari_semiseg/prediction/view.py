@@ -1,0 +1,67 @@
+"""What a finished model sees of a region, as a run shows it while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semiseg.learning.report import PreviewArrays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.prediction.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A model that can be asked for previews.
+
+    Attributes
+    ----------
+    predictor
+        The model.
+    attend
+        Called after every tile; may raise to leave.
+    """
+
+    predictor: Predictor
+    attend: Callable[[], None] = lambda: None
+
+    def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
+        """Probability, label, confidence, and the pixels its training would trust."""
+        probability = self.predictor.probability(
+            source, box, progress=lambda done, total: self.attend()
+        )
+        label = probability.argmax(0).astype(np.uint8)
+        confidence = probability.max(0)
+        selection = self.predictor.model.card.selection
+        selected = selected_pixels(label, confidence, selection)
+        return PreviewArrays(probability, label, confidence, selected)
+
+
+def selected_pixels(
+    label: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+    selection: Sequence[float | None] | None,
+) -> NDArray[np.bool_]:
+    """Mask of the pixels above the threshold of their class, bool ``(*S)``.
+
+    Parameters
+    ----------
+    label, confidence
+        ``(*S)``: the most probable class, and its probability.
+    selection
+        A model card's: None of a class, or in all, selects nothing.
+    """
+    if selection is None:
+        return np.zeros(label.shape, bool)
+    never = np.inf
+    thresholds = np.array([never if t is None else t for t in selection], np.float32)
+    mask: NDArray[np.bool_] = confidence >= thresholds[label]
+    return mask

@@ -1,0 +1,113 @@
+"""What can be asked of a project's server; :mod:`runs.serving` lists the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semiseg.runs.control import ALL_LAYERS, send_job, send_preview
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from napari_semiseg.geometry import Box
+    from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.runs.control import PreviewLayer, Request
+    from napari_semiseg.runs.server_folder import ServerFolder
+
+
+def request_preview(
+    folder: ServerFolder,
+    image_id: str,
+    box: Box,
+    layers: tuple[PreviewLayer, ...] = ALL_LAYERS,
+) -> Request:
+    """Ask how the model in use sees a box; ``preview`` or ``refused`` answers.
+
+    A newer request of the same image takes the place of an older one: that is
+    ``cancelled``.
+    """
+    return send_preview(folder.control, image_id, box, layers)
+
+
+def request_ranking(
+    folder: ServerFolder, images: Sequence[str] | None = None
+) -> Request:
+    """Ask for the confidence of images (ids; None: all), a ``ranked`` event each.
+
+    Takes the place of an older request of the kind.
+    """
+    options: dict[str, JsonValue] = {}
+    if images is not None:
+        options["images"] = list(images)
+    return send_job(folder.control, "rank", options)
+
+
+def request_export(
+    folder: ServerFolder,
+    output: Path,
+    *,
+    images: Sequence[str] = (),
+    save: Sequence[str] = ("instances",),
+    objects: Mapping[str, JsonValue] | None = None,
+    measurements: bool = True,
+) -> Request:
+    """Ask for files, as `api.export` writes them; ``exported`` is the last answer.
+
+    Parameters
+    ----------
+    output
+        Folder for the results.
+    images
+        Ids or names; none: all.
+    save
+        Kinds of files.
+    objects
+        Fields of `api.ObjectOptions`.
+    measurements
+        Write a table beside each mask.
+    """
+    options: dict[str, JsonValue] = {
+        "folder": str(output),
+        "images": list(images),
+        "save": list(save),
+        "objects": dict(objects or {}),
+        "measurements": measurements,
+    }
+    return send_job(folder.control, "export", options)
+
+
+def request_pace(
+    folder: ServerFolder,
+    settings: Settings,
+    *,
+    device: str = "auto",
+    start: str = "scratch",
+    minutes: float | None = None,
+) -> Request:
+    """Ask what a step of a training costs here; a ``pace`` event answers.
+
+    Parameters
+    ----------
+    settings
+        Of the training.
+    device, start
+        As for `runs.launch.train`.
+    minutes
+        Also say how many steps fit into so many minutes (``total_steps``).
+    """
+    options: dict[str, JsonValue] = {
+        "settings": settings.model_dump(mode="json"),
+        "device": device,
+        "start": start,
+        "minutes": minutes,
+    }
+    return send_job(folder.control, "pace", options)
+
+
+def request_cancel(folder: ServerFolder, request: Request | str) -> Request:
+    """Ask to leave what another request asked for; ``cancelled`` answers."""
+    wanted = request if isinstance(request, str) else request.id
+    return send_job(folder.control, "cancel", {"request": wanted})
