@@ -18,6 +18,7 @@ from napari_semiseg.project.corrections import (
     CorrectionStore,
     ObjectRecord,
 )
+from napari_semiseg.project.labelled import finished_ground
 from napari_semiseg.project.locks import annotation_change
 from napari_semiseg.project.owners import Owner, merge
 
@@ -79,7 +80,7 @@ def accept_objects(
     store, tiles = CorrectionStore(project), AnnotationStore(project)
     with annotation_change(project):
         known = store.read(item, box)
-        finished = _finished_ground(tiles.tiles(item), box)
+        finished = finished_ground(tiles.tiles(item), box)
         report = _claim(instances, ids, known, finished, store.next_id(item), owner)
         if report.accepted:
             objects = _recorded(instances, report.accepted, box, classes or {}, owner)
@@ -257,16 +258,6 @@ def _refusal(
     if 2 * np.count_nonzero(mask & claimed) > np.count_nonzero(mask):
         return "mostly covers an object that is yours already."
     return None
-
-
-def _finished_ground(tiles: Iterable[TileRecord], box: Box) -> NDArray[np.bool_]:
-    """Pixels of ``box`` that belong to finished tiles."""
-    ground = np.zeros(box.size, bool)
-    for record in tiles:
-        shared = record.box.intersection(box)
-        if record.finished and not shared.empty:
-            ground[shared.relative_to(box).slices] = True
-    return ground
 
 
 def _placed(place: tuple[slice, ...], box: Box) -> Box:
