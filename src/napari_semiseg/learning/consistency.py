@@ -89,6 +89,13 @@ class ConsistencyStage:
         return self.equipment.network
 
     @property
+    def selection(self) -> tuple[float | None, ...]:
+        """From which confidence of each class the loss trusts a pixel now."""
+        if not self.settings.filtering:
+            return (0.0,) * len(self.settings.class_weights)
+        return tuple(self.filter.thresholds)
+
+    @property
     def learning_rates(self) -> tuple[float, float]:
         """First and last learning rate of the cosine."""
         return self.settings.learning_rate, self.settings.final_learning_rate

@@ -51,6 +51,14 @@ class Stage(Protocol):
         ...
 
     @property
+    def selection(self) -> tuple[float | None, ...] | None:
+        """From which confidence of each class the loss trusts unlabelled pixels.
+
+        None of a class: none of them; None: no unlabelled pixel is in the loss.
+        """
+        ...
+
+    @property
     def learning_rates(self) -> tuple[float, float]:
         """First and last learning rate of the cosine."""
         ...

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
 _DIGEST = "weights_blake2b"  # Tells a card from that of an older or newer model.

@@ -35,6 +35,11 @@ class StageSequence:
         """The network whose predictions count now."""
         return self.equipment.network if self._made is None else self._made.predictor
 
+    @property
+    def selection(self) -> tuple[float | None, ...] | None:
+        """From which confidence of each class the loss trusts pixels now, if at all."""
+        return None if self._made is None else self._made.selection
+
     def within(self, step: int) -> int:
         """Steps done in the stage under way, of ``step`` done in the run."""
         return step - sum(planned.n_steps for planned in self.plan[: self.index])

@@ -64,6 +64,11 @@ class SupervisedStage:
         return self.average.network if self.average else self.equipment.network
 
     @property
+    def selection(self) -> None:
+        """No unlabelled pixel is in this loss."""
+        return None
+
+    @property
     def learning_rates(self) -> tuple[float, float]:
         """First and last learning rate of the cosine."""
         return self.settings.learning_rate, self.settings.final_learning_rate

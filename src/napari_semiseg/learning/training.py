@@ -190,6 +190,7 @@ class Training:
             self.training_set,
             parent=self.start_card,
             weights_source=self.weights_sentence,
+            selection=self.stages.selection,
         )
         return Model(network, card)
 

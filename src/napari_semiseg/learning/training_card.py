@@ -20,10 +20,12 @@ def make_card(
     *,
     parent: ModelCard | None,
     weights_source: str,
+    selection: tuple[float | None, ...] | None = None,
 ) -> ModelCard:
     """What the model is and what it learned from; thresholds are tuned later.
 
-    ``parent`` is the card of the model the run started from.
+    ``parent`` is the card of the model the run started from, ``selection`` that of its
+    last stage.
     """
     ancestors: tuple[dict[str, Any], ...] = ()
     if parent is not None:
@@ -43,6 +45,7 @@ def make_card(
         classes=images.classes,
         boundary_mode=settings.boundary,
         min_size=settings.minimum_size,
+        selection=selection,
         watershed_form=settings.watershed,
         pixel_size=images.pixel_size,
         pixel_unit=images.pixel_unit,
