@@ -135,25 +135,33 @@ def run_demo(
     return DemoReport(place, record, exported, evaluation)
 
 
+def write_sample_images(folder: Path) -> Path:
+    """Draw the demo's images, without their truth, into ``folder/images``.
+
+    Returns
+    -------
+    Path
+        The folder of the images.
+    """
+    for sample in drawn_samples():
+        _write(folder / "images" / f"{sample.name}.tif", sample.image, sample)
+    return folder / "images"
+
+
 def viewer_missing() -> str | None:
     """Why the viewer cannot be opened; None if it can."""
     if not has_display():
         return "there is no display."
     if util.find_spec("napari") is None:
         return 'napari is not installed: pip install "napari-semiseg[all]"'
-    if util.find_spec("napari_semiseg.viewer") is None:
-        return (
-            "this version has no viewer yet. Drag the images and results into napari."
-        )
     return None
 
 
 def open_viewer(report: DemoReport) -> None:
-    """Open the first image with its mask in napari, in a process of its own."""
-    first = sorted((report.folder / "truth").glob("*.tif"))[0].name
-    files = [str(report.folder / kind / first) for kind in ("images", "results")]
-    command = [sys.executable, "-m", "napari", *files]
-    subprocess.run(command, check=False)
+    """Open the project in napari, and wait until its window is closed."""
+    # In a process of its own: torch, loaded here, and OpenGL do not go together.
+    project = str(report.folder / "project")
+    subprocess.run([sys.executable, "-m", "napari_semiseg", "open", project], check=False)
 
 
 def _new_folder(folder: Path | None) -> Path:

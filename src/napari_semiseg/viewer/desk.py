@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class Desk:
     background: Background
     autosave: Autosave
 
-    keys: Keys
-    images: ImageView
-    server: Server
-    tiles: TilesLayer
-    annotating: Annotating
-    training: Training
-    teacher: TeacherLayers
-    looking: Looking
-    reviewing: Reviewing
-    exporting: Exporting
+    keys: Keys = field(init=False)
+    images: ImageView = field(init=False)
+    server: Server = field(init=False)
+    tiles: TilesLayer = field(init=False)
+    annotating: Annotating = field(init=False)
+    training: Training = field(init=False)
+    teacher: TeacherLayers = field(init=False)
+    looking: Looking = field(init=False)
+    reviewing: Reviewing = field(init=False)
+    exporting: Exporting = field(init=False)

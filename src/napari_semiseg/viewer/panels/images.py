@@ -1,0 +1,366 @@
+"""Step 1: the images of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.viewer.adding import AXES_WORDS, Adding, AxesQuestion
+from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
+from napari_semiseg.viewer.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_semiseg.project.records import ImageItem
+    from napari_semiseg.viewer.desk import Desk
+
+_LIST_HEIGHT = 150
+_ID = Qt.ItemDataRole.UserRole
+
+
+class ImagesPanel(Panel):
+    """Makes and opens projects, adds images, and puts one of them in view."""
+
+    title: ClassVar[str] = "Images"
+    about: ClassVar[str] = (
+        "Choose the images to segment: the more, the better, since those that you do "
+        "not label teach the model too."
+    )
+
+    def __init__(
+        self,
+        desk: Desk,
+        on_new: Callable[[], object],
+        on_open: Callable[[], object],
+        on_sample: Callable[[], object],
+    ) -> None:
+        super().__init__()
+        self._desk = desk
+        self.adding = Adding(desk)
+        self._begin = self._starting(on_new, on_open, on_sample)
+        self._list = self._image_list()
+        self._work = self._working()
+        self.rows.addWidget(self._begin)
+        self.rows.addWidget(self._work)
+        session = desk.session
+        session.project_changed.connect(self.refresh)
+        session.images_changed.connect(self._fill)
+        session.image_changed.connect(self._mark)
+        session.tiles_changed.connect(self._count)
+        self.adding.changed.connect(self.refresh)
+        desk.viewer.layers.events.inserted.connect(self._on_layers)
+        desk.viewer.layers.events.removed.connect(self._on_layers)
+        self.refresh()
+
+    def fact(self) -> str:
+        """How many images there are, and what they are."""
+        project = self._desk.session.project
+        if project is None:
+            return "no project yet"
+        if self.adding.busy:
+            return f"{self.adding.busy} ..."
+        if not project.images:
+            return "no image yet"
+        first = project.images[0]
+        parts = [f"{len(project.images)} image(s)", f"{first.n_channels} channel(s)"]
+        if first.pixel_size and first.pixel_unit != "pixel":
+            parts.append(f"{first.pixel_size[-1]:.3g} {first.pixel_unit}")
+        held_out = sum(item.role == "test" for item in project.images)
+        if held_out:
+            parts.append(f"{held_out} held out")
+        return ", ".join(parts)
+
+    def refresh(self) -> None:
+        """Show how things stand now."""
+        session = self._desk.session
+        has_project = session.project is not None
+        self._begin.setVisible(not has_project)
+        self._work.setVisible(has_project)
+        read_only = session.read_only
+        for control in (self._files, self._folder):
+            allow(control, read_only)
+        no_layer = "Open an image in napari first, or drag one into the window."
+        allow(self._layers, read_only or (None if self._open_layers() else no_layer))
+        self._busy.setText(f"{self.adding.busy} ..." if self.adding.busy else "")
+        self._busy.setVisible(bool(self.adding.busy))
+        self._ask()
+        self._show_missing()
+        self._show_item()
+        super().refresh()
+
+    def close_panel(self) -> None:
+        """Let go of the viewer's events."""
+        events = self._desk.viewer.layers.events
+        events.inserted.disconnect(self._on_layers)
+        events.removed.disconnect(self._on_layers)
+
+    def _starting(
+        self,
+        on_new: Callable[[], object],
+        on_open: Callable[[], object],
+        on_sample: Callable[[], object],
+    ) -> QWidget:
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(
+            note(
+                "A project is a folder that keeps your labels, models and results. "
+                "Your images stay where they are."
+            )
+        )
+        self._new = button(
+            "New project ...",
+            "Choose a new folder. Images that are open in napari join it at once.",
+            on_new,
+        )
+        self._open = button(
+            "Open project ...", "Choose the folder of a project.", on_open
+        )
+        column.addWidget(row(self._new, self._open))
+        column.addWidget(
+            button(
+                "Try it on sample images ...",
+                "Choose a folder; some drawn images of nuclei are put into it, with a "
+                "project.",
+                on_sample,
+            )
+        )
+        return whole
+
+    def _working(self) -> QWidget:
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self._missing = note()
+        self._find = button(
+            "Find them ...",
+            "Choose a folder; images that have moved there are known by their pixels.",
+            self._relocate,
+        )
+        self._questions = QVBoxLayout()
+        self._busy = QLabel()
+        self._files = button("Add files ...", "Add image files.", self._choose_files)
+        self._folder = button(
+            "Add folder ...", "Add all images of a folder.", self._choose_folder
+        )
+        self._layers = button(
+            "Add open layers",
+            "Add the images that are open in napari: their files, or copies of their "
+            "pixels.",
+            self._add_layers,
+        )
+        self._words = note()
+        self._held_out = QCheckBox("Hold this image out for testing")
+        self._held_out.setToolTip(
+            "The image never trains, not even as an unlabelled one: it can tell at the "
+            "end how good the model is."
+        )
+        self._held_out.clicked.connect(self._set_role)
+        column.addWidget(self._missing)
+        column.addWidget(self._find)
+        column.addLayout(self._questions)
+        column.addWidget(self._list)
+        column.addWidget(self._words)
+        column.addWidget(self._held_out)
+        column.addWidget(row(self._files, self._folder))
+        column.addWidget(self._layers)
+        column.addWidget(self._busy)
+        return whole
+
+    def _image_list(self) -> QTreeWidget:
+        made = QTreeWidget()
+        made.setColumnCount(2)
+        made.setHeaderLabels(["image", "tiles"])
+        made.setRootIsDecorated(False)
+        made.setUniformRowHeights(True)
+        made.setFixedHeight(_LIST_HEIGHT)
+        made.setToolTip("Click an image to see it.")
+        made.setAccessibleName("Images of the project")
+        made.header().setStretchLastSection(False)
+        made.header().setSectionResizeMode(0, made.header().ResizeMode.Stretch)
+        made.header().setSectionResizeMode(
+            1, made.header().ResizeMode.ResizeToContents
+        )
+        made.currentItemChanged.connect(self._on_chosen)
+        return made
+
+    def _fill(self) -> None:
+        project = self._desk.session.project
+        self._list.blockSignals(True)
+        self._list.clear()
+        items = () if project is None else project.images
+        lost = set() if project is None else {item.id for item in project.missing()}
+        for item in items:
+            entry = QTreeWidgetItem([item.name, ""])
+            entry.setData(0, _ID, item.id)
+            entry.setToolTip(0, f"{item.path}: {item.words}")
+            entry.setDisabled(item.id in lost)
+            self._list.addTopLevelItem(entry)
+        self._list.blockSignals(False)
+        for item in items:
+            self._count(item.id)
+        self._mark()
+        self.refresh()
+
+    def _entry(self, image_id: str) -> QTreeWidgetItem | None:
+        for number in range(self._list.topLevelItemCount()):
+            entry = self._list.topLevelItem(number)
+            if entry is not None and entry.data(0, _ID) == image_id:
+                return entry
+        return None
+
+    def _count(self, image_id: str) -> None:
+        project, entry = self._desk.session.project, self._entry(image_id)
+        if project is None or entry is None:
+            return
+        try:
+            tiles = self._desk.session.annotations.tiles(project.image(image_id))
+        except SemisegError as error:
+            entry.setText(1, "!")
+            entry.setToolTip(1, str(error))
+            return
+        done = sum(tile.finished for tile in tiles)
+        entry.setText(1, f"{done} / {len(tiles)}" if tiles else "")
+        entry.setToolTip(1, f"{done} of {len(tiles)} tiles are labelled")
+
+    def _mark(self) -> None:
+        item = self._desk.session.item
+        entry = None if item is None else self._entry(item.id)
+        self._list.blockSignals(True)
+        self._list.setCurrentItem(entry)
+        self._list.blockSignals(False)
+        self._show_item()
+
+    def _show_item(self) -> None:
+        item = self._current()
+        self._words.setText("" if item is None else item.words)
+        self._words.setVisible(item is not None)
+        self._held_out.setVisible(item is not None)
+        if item is not None:
+            self._held_out.setChecked(item.role == "test")
+            allow(self._held_out, self._why_not_held_out(item))
+
+    def _why_not_held_out(self, item: ImageItem) -> str | None:
+        session = self._desk.session
+        if session.read_only:
+            return session.read_only
+        if item.role == "test":
+            return None
+        try:
+            finished = any(tile.finished for tile in session.annotations.tiles(item))
+        except SemisegError:
+            return None
+        if finished:
+            return "This image has labelled tiles that train: set them back first."
+        return None
+
+    def _current(self) -> ImageItem | None:
+        session = self._desk.session
+        if session.project is None or session.item is None:
+            return None
+        return session.project.image(session.item)
+
+    def _on_chosen(self, entry: QTreeWidgetItem | None) -> None:
+        project = self._desk.session.project
+        if entry is not None and project is not None:
+            self._desk.images.show(project.image(entry.data(0, _ID)))
+
+    def _on_layers(self, _event: object = None) -> None:
+        if self._desk.session.project is not None:
+            self.refresh()
+
+    def _open_layers(self) -> int:
+        return len(self.adding.open_layers())
+
+    def _choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Images to add")
+        if names:
+            self.adding.add_files([Path(name) for name in names])
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Folder of images to add")
+        if name:
+            self.adding.add_files([Path(name)])
+
+    def _add_layers(self) -> None:
+        self.adding.add_layers(self.adding.open_layers())
+
+    def _set_role(self, held_out: bool) -> None:
+        item = self._current()
+        if item is not None:
+            project = self._desk.session.opened
+            project.set_role(item, "test" if held_out else "pool")
+            self.refresh()
+
+    def _show_missing(self) -> None:
+        project = self._desk.session.project
+        lost = [] if project is None else project.missing()
+        self._missing.setVisible(bool(lost))
+        self._find.setVisible(bool(lost))
+        if lost:
+            self._missing.setText(
+                f"{len(lost)} image(s) are not where they were, for example "
+                f"{lost[0].path}. Their labels are safe."
+            )
+
+    def _relocate(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Folder to search for images")
+        if name:
+            self.search(Path(name))
+
+    def search(self, folder: Path) -> None:
+        """Search a folder and its subfolders for images that have moved."""
+        project = self._desk.session.opened
+        self._desk.background.submit(
+            lambda: project.relocate(folder), self._relocated, topic="relocate"
+        )
+
+    def _relocated(self, count: int) -> None:
+        words = f"Found {count} image(s)." if count else "None of them is in there."
+        self._desk.session.say(words, problem=not count)
+        self._desk.session.images_changed.emit()
+
+    def _ask(self) -> None:
+        while (entry := self._questions.takeAt(0)) is not None:
+            widget = entry.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for question in self.adding.questions:
+            self._questions.addWidget(self._question(question))
+
+    def _question(self, question: AxesQuestion) -> QWidget:
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(note(question.words))
+        answers = [
+            button(
+                AXES_WORDS.get(axes[0], axes),
+                f"Read the axes as {axes}.",
+                lambda axes=axes: self.adding.answer(question, axes),
+            )
+            for axes in question.choices
+        ]
+        skip = button(
+            "Leave it out",
+            "Do not add this file.",
+            lambda: self.adding.answer(question, None),
+        )
+        column.addWidget(row(*answers, skip))
+        return whole
