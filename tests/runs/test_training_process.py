@@ -13,7 +13,7 @@ from fake_training import FakeTraining, finish, out_of_memory, training_run
 
 from napari_semiseg.files import read_json
 from napari_semiseg.geometry import Box
-from napari_semiseg.runs.control import send, send_preview
+from napari_semiseg.runs.control import send, send_job, send_preview
 from napari_semiseg.runs.events import EventFollower, without_repeats
 
 if TYPE_CHECKING:
@@ -151,6 +151,30 @@ def test_requests_of_two_watchers_are_both_answered(run: RunFolder) -> None:
     answers = {e["request"]: e["event"] for e in events(run) if "request" in e}
     assert [answers[i] for i in sent] == ["preview", "answered", "refused", "refused"]
     assert list(run.control.iterdir()) == []
+
+
+def test_what_only_a_server_does_is_refused(run: RunFolder) -> None:
+    def ask() -> None:
+        send(run.control, "pause")
+        send_job(run.control, "rank")
+
+    waits = itertools.count()
+
+    def wait(seconds: float) -> None:
+        # A request that is none of a run's must not let it go on either.
+        if next(waits) == 3:
+            send(run.control, "resume")
+
+    train(run, at_step(run, {2: ask}), wait=wait)
+    assert len(events(run, "refused")) == 1
+    assert next(waits) == 4
+
+
+def test_steps_tell_the_memory_they_take_now_and_then(run: RunFolder) -> None:
+    train(run, FakeTraining(total_steps=50))
+    told = [e["device_bytes"] for e in events(run, "step") if "device_bytes" in e]
+    assert 1 <= len(told) < 50
+    assert told[0] > 1_000_000
 
 
 def test_preview_files_hold_the_teachers_view(run: RunFolder) -> None:

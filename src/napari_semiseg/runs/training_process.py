@@ -26,6 +26,7 @@ from napari_semiseg.runs.failures import (
 )
 from napari_semiseg.runs.interruption import Interruption
 from napari_semiseg.runs.liveness import this_process
+from napari_semiseg.runs.memory import MemoryMeter
 from napari_semiseg.runs.previews import answer_preview
 from napari_semiseg.runs.record import RunRecord
 
@@ -87,6 +88,7 @@ class TrainingRun:
         self._clock, self._wait = clock, wait
         self._checkpoints = Checkpoints(run, every=checkpoint_seconds, clock=clock)
         self._inbox = Inbox(run.control, run.record().asked)
+        self._memory = MemoryMeter(run.record().device)
         self._interruption = Interruption()
         self._events = EventWriter(run.events, on_event=on_event)
         self._paused = False
@@ -148,7 +150,8 @@ class TrainingRun:
         saved = not broken and self._checkpoints.due()
         if saved:
             self._checkpoints.save(self._training)
-        self._events.write("step", checkpoint=saved, **_fields(report))
+        fields = {**_fields(report), **self._memory.fields()}
+        self._events.write("step", checkpoint=saved, **fields)
         if broken:
             self._checkpoints.distrust(report.step)
             raise NotFiniteError(report.step, broken)
