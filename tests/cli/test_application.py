@@ -20,6 +20,7 @@ COMMANDS = (
     "label",
     "train",
     "predict",
+    "rank",
     "accept",
     "evaluate",
     "export",

@@ -22,6 +22,7 @@ from napari_semiseg.api.outputs import (
     WrittenImage,
 )
 from napari_semiseg.api.predicting import predict
+from napari_semiseg.api.ranking import RankedImage, rank
 from napari_semiseg.api.running import RunOverview, pause, resume, status, stop
 from napari_semiseg.api.training import train
 
@@ -32,6 +33,7 @@ __all__ = [
     "ObjectOptions",
     "OutputReport",
     "Progress",
+    "RankedImage",
     "RunOverview",
     "WrittenImage",
     "accept",
@@ -41,6 +43,7 @@ __all__ = [
     "label",
     "pause",
     "predict",
+    "rank",
     "resume",
     "status",
     "stop",

@@ -47,6 +47,7 @@ def export(
     measurements: bool = True,
     device: str = "auto",
     progress: Progress | None = None,
+    proposals: Proposals | None = None,
 ) -> OutputReport:
     """Write the masks of a project's images, and a table of their objects.
 
@@ -64,6 +65,8 @@ def export(
         Which objects are written, and how.
     measurements
         Write ``STEM.csv``: the objects as they are in the mask.
+    proposals
+        Of this project, made before; ``device`` then does not count.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def export(
     subjects = _chosen(opened, [str(name) for name in images])
     writer = _Exporter(
         opened,
-        Proposals(opened, device),
+        proposals or Proposals(opened, device),
         Path(output).expanduser(),
         kinds,
         options or ObjectOptions(),

@@ -6,13 +6,15 @@ import contextlib
 import functools
 import hashlib
 import os
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.files import make_folder
+from napari_semiseg.files import make_folder, read_json, write_json
 from napari_semiseg.project.tile_files import read_layers, write_layers
+from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
 from napari_semiseg.runs.folder import list_runs
 from napari_semiseg.runs.models import model_in_use
 
@@ -27,13 +29,27 @@ if TYPE_CHECKING:
     from napari_semiseg.prediction.predictor import Predictor
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
+    from napari_semiseg.runs.chosen_thresholds import ChosenThresholds
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An image in two numbers: mean confidence over its foreground, and objects.
+
+    Where there is no foreground, the mean is over all pixels.
+    """
+
+    confidence: float
+    n_objects: int
 
 
 class Proposals:
     """The objects that a project's model in use finds in its images.
 
-    Objects are stored in ``predictions/IMAGE/KEY.tif``, where the key stands for the
-    model and the pixels: after another training, another file.
+    Objects are stored in ``predictions/IMAGE/KEY.tif``, their `Summary` beside them as
+    ``KEY.json``; the key stands for model, thresholds and pixels: after another
+    training, another file. An object of this class stays with the model and the
+    thresholds that were in use when it was made.
 
     Parameters
     ----------
@@ -57,17 +73,24 @@ class Proposals:
         self.run = run
         self.model_folder = run.model
         self._identity = (run.model / "model.json").read_bytes()
+        self._chosen = chosen_thresholds(project, run)
 
     @functools.cached_property
     def predictor(self) -> Predictor:
-        """The model at work, loaded when it is first needed."""
+        """The model at work, with the thresholds in force; loaded when first needed."""
+        if self._chosen is None:
+            return self._loaded
+        return _with_thresholds(self._loaded, self._chosen)
+
+    @functools.cached_property
+    def _loaded(self) -> Predictor:
         return load_predictor(self.model_folder, self._device)
 
     def renewed(self) -> Proposals:
         """The same by what is in use now; the model is loaded anew only if need be."""
         now = Proposals(self._project, self._device)
-        if now._identity == self._identity and "predictor" in vars(self):
-            now.predictor = self.predictor
+        if now._identity == self._identity and "_loaded" in vars(self):
+            now._loaded = self._loaded
         return now
 
     @property
@@ -95,24 +118,63 @@ class Proposals:
         source = self._project.source(item)
         found = self.predictor.predict(source, progress=progress, rescale=rescale)
         if rescale is None:
-            self._keep(item, found.instances)
+            self._keep(item, found)
         return found
 
+    def summary(
+        self, item: ImageItem, progress: Callable[[int, int], None] | None = None
+    ) -> Summary:
+        """How sure the model is of an image; predicted unless it is stored."""
+        return self._summary(item) or self._summarise(self.predict(item, progress))
+
+    def knows(self, item: ImageItem) -> bool:
+        """Whether the summary of an image is stored."""
+        return self._summary(item) is not None
+
+    def _summary(self, item: ImageItem) -> Summary | None:
+        # A damaged file is as good as none: the image can be predicted again.
+        with contextlib.suppress(OSError, SemisegError, TypeError):
+            return Summary(**read_json(self._path(item).with_suffix(".json")))
+        return None
+
+    def _summarise(self, found: Prediction) -> Summary:
+        foreground = 1 - found.probability[0] > self.card.thresholds[0]
+        where = foreground if foreground.any() else np.ones_like(foreground)
+        confidence = found.confidence.mean(where=where, dtype=np.float64)
+        return Summary(float(confidence), int(found.instances.max(initial=0)))
+
     def _path(self, item: ImageItem) -> Path:
+        chosen = "" if self._chosen is None else self._chosen.model_dump_json()
         key = hashlib.blake2b(
-            self._identity + item.content_hash.encode(), digest_size=8
+            self._identity + item.content_hash.encode() + chosen.encode(),
+            digest_size=8,
         ).hexdigest()
         return self._project.folder / "predictions" / item.id / f"{key}.tif"
 
-    def _keep(self, item: ImageItem, instances: NDArray[np.int32]) -> None:
+    def _keep(self, item: ImageItem, found: Prediction) -> None:
         """Store objects in the place of those of older models, if there is room."""
         path = self._path(item)
         with contextlib.suppress(SemisegError, OSError):
             make_folder(path.parent)
-            write_layers(path, [instances])
-            for other in path.parent.glob("[!.]*.tif"):
-                if other != path:
+            write_layers(path, [found.instances])
+            write_json(path.with_suffix(".json"), asdict(self._summarise(found)))
+            for other in path.parent.glob("[!.]*"):
+                if other.suffix in (".tif", ".json") and other.stem != path.stem:
                     other.unlink(missing_ok=True)
+
+
+def _with_thresholds(predictor: Predictor, chosen: ChosenThresholds) -> Predictor:
+    """The same network with other thresholds; nothing is copied."""
+    from napari_semiseg.learning.model import Model
+    from napari_semiseg.prediction.predictor import Predictor
+
+    changes = {
+        "thresholds": (chosen.foreground, chosen.seed),
+        "min_size": chosen.min_size,
+    }
+    model = predictor.model
+    card = model.card.model_copy(update=changes)
+    return Predictor(Model(model.network, card), batch=predictor.batch)
 
 
 def _no_model(project: Project) -> str:

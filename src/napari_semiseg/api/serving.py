@@ -6,8 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
+from napari_semiseg.api.exporting import export
 from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.outputs import ObjectOptions, Progress
+from napari_semiseg.api.pacing import measure_pace
 from napari_semiseg.api.proposals import Proposals
+from napari_semiseg.api.ranking import ranking
+from napari_semiseg.runs.asking import ExportWish, PaceWish, RankWish
 from napari_semiseg.runs.liveness import identify
 from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.runs.previews import answer_preview
@@ -15,6 +22,7 @@ from napari_semiseg.runs.server import Server
 from napari_semiseg.runs.server_folder import ServerFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
     from napari_semiseg.geometry import ImageSource
     from napari_semiseg.project.project import Project
@@ -42,8 +50,6 @@ def serve(
     device
         Where to predict.
     """
-    import psutil
-
     opened = as_project(project)
     try:
         working_for = None if parent is None else identify(parent)
@@ -101,6 +107,60 @@ class ProjectWork:
         )
         return {**fields, "model": proposals.run.id}
 
+    def ranking(self, request: Request, attend: Attend) -> Iterator[dict[str, Any]]:
+        """How sure the model in use is of each image."""
+        wish = RankWish.model_validate(request.options)
+        proposals = self._current()
+        images = [
+            item
+            for item in self._project.images
+            if wish.images is None or item.id in wish.images
+        ]
+        found = ranking(self._project, proposals, images, _Told(attend))
+        for number, one in enumerate(found, start=1):
+            yield {
+                "image_id": one.image_id,
+                "confidence": one.confidence,
+                "n_objects": one.n_objects,
+                "sentence": one.problem,
+                "done": number,
+                "total": len(images),
+            }
+
+    def export(
+        self, request: Request, tell: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any]:
+        """Masks and tables of the project's images."""
+        wish = ExportWish.model_validate(request.options)
+        proposals = self._current()
+        report = export(
+            self._project,
+            wish.folder,
+            images=wish.images,
+            save=wish.save,
+            options=ObjectOptions(**wish.objects),  # type: ignore[arg-type]
+            measurements=wish.measurements,
+            progress=_TellingProgress(tell),
+            proposals=proposals,
+        )
+        folder = str(Path(wish.folder).expanduser())
+        return {"report": report.as_dict(), "folder": folder}
+
+    def pace(self, request: Request) -> dict[str, Any]:
+        """What a training with these settings costs."""
+        from napari_semiseg.learning.methods import parse_settings
+
+        wish = PaceWish.model_validate(request.options)
+        self._project.reload()
+        found = measure_pace(
+            self._project,
+            parse_settings(wish.settings),
+            device=self._device if wish.device == "auto" else wish.device,
+            start=wish.start,
+            minutes=wish.minutes,
+        )
+        return found.as_dict()
+
     def rest(self) -> None:
         """Give the memory of a GPU back to whoever trains."""
         import torch
@@ -110,6 +170,7 @@ class ProjectWork:
 
     def _current(self) -> Proposals:
         """What is in use now."""
+        self._project.reload()  # Images or thresholds may have changed.
         if self._proposals is None:
             self._proposals = Proposals(self._project, self._device)
         else:
@@ -119,3 +180,31 @@ class ProjectWork:
     def _source(self, image_id: str) -> ImageSource:
         self._project.reload()  # The image may have been added since.
         return self._project.source(self._project.image(image_id))
+
+
+class _Told(Progress):
+    """Passes on that some time has gone by."""
+
+    def __init__(self, attend: Attend) -> None:
+        self._attend = attend
+
+    def tiles(self, done: int, total: int) -> None:
+        """So many tiles of the image are done."""
+        self._attend()
+
+
+class _TellingProgress(Progress):
+    """Passes on how far an export is, as the fields of its event."""
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._tell = tell
+        self._image: dict[str, Any] = {}
+
+    def image(self, number: int, total: int, name: str) -> None:
+        """An image begins, or all are done."""
+        self._image = {"image": name, "number": number, "total": total}
+        self.tiles(0, 0)
+
+    def tiles(self, done: int, total: int) -> None:
+        """So many tiles of the image are done."""
+        self._tell({**self._image, "done": done, "tiles": total})

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from napari_semiseg.cli import checks, projects, results, runs, serving, training
+from napari_semiseg.cli import (
+    checks,
+    projects,
+    ranking,
+    results,
+    runs,
+    serving,
+    training,
+    viewing,
+)
 from napari_semiseg.cli.application import DEBUG_VARIABLE, app
 from napari_semiseg.errors import SemisegError
 
@@ -21,10 +30,12 @@ __all__ = [
     "checks",
     "main",
     "projects",
+    "ranking",
     "results",
     "runs",
     "serving",
     "training",
+    "viewing",
 ]
 
 

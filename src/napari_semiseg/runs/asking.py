@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from napari_semiseg.runs.control import ALL_LAYERS, send_job, send_preview
 
@@ -10,12 +12,41 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pydantic import JsonValue
-
     from napari_semiseg.geometry import Box
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.runs.control import PreviewLayer, Request
     from napari_semiseg.runs.server_folder import ServerFolder
+
+
+class RankWish(BaseModel):
+    """Options of a request to rank; None: all images."""
+
+    model_config = ConfigDict(frozen=True)
+
+    images: tuple[str, ...] | None = None
+
+
+class ExportWish(BaseModel):
+    """Options of a request to export, see `request_export`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: str
+    images: tuple[str, ...] = ()
+    save: tuple[str, ...] = ("instances",)
+    objects: dict[str, JsonValue] = {}
+    measurements: bool = True
+
+
+class PaceWish(BaseModel):
+    """Options of a request to measure the pace, see `request_pace`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: dict[str, Any]
+    device: str = "auto"
+    start: str = "scratch"
+    minutes: float | None = None
 
 
 def request_preview(
@@ -39,10 +70,8 @@ def request_ranking(
 
     Takes the place of an older request of the kind.
     """
-    options: dict[str, JsonValue] = {}
-    if images is not None:
-        options["images"] = list(images)
-    return send_job(folder.control, "rank", options)
+    wish = RankWish(images=None if images is None else tuple(images))
+    return send_job(folder.control, "rank", wish.model_dump(mode="json"))
 
 
 def request_export(
@@ -69,14 +98,14 @@ def request_export(
     measurements
         Write a table beside each mask.
     """
-    options: dict[str, JsonValue] = {
-        "folder": str(output),
-        "images": list(images),
-        "save": list(save),
-        "objects": dict(objects or {}),
-        "measurements": measurements,
-    }
-    return send_job(folder.control, "export", options)
+    wish = ExportWish(
+        folder=str(output),
+        images=tuple(images),
+        save=tuple(save),
+        objects=dict(objects or {}),
+        measurements=measurements,
+    )
+    return send_job(folder.control, "export", wish.model_dump(mode="json"))
 
 
 def request_pace(
@@ -98,13 +127,13 @@ def request_pace(
     minutes
         Also say how many steps fit into so many minutes (``total_steps``).
     """
-    options: dict[str, JsonValue] = {
-        "settings": settings.model_dump(mode="json"),
-        "device": device,
-        "start": start,
-        "minutes": minutes,
-    }
-    return send_job(folder.control, "pace", options)
+    wish = PaceWish(
+        settings=settings.model_dump(mode="json"),
+        device=device,
+        start=start,
+        minutes=minutes,
+    )
+    return send_job(folder.control, "pace", wish.model_dump(mode="json"))
 
 
 def request_cancel(folder: ServerFolder, request: Request | str) -> Request:

@@ -20,7 +20,7 @@ from napari_semiseg.runs.models import read_card_json, start_folder
 from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from napari_semiseg.geometry import ImageSource
@@ -102,9 +102,14 @@ def steps_for(training: Training, minutes: float) -> tuple[int, dict[str, float]
     The stages keep their shares of the steps. At least one step.
     """
     seconds = training.seconds_per_step()
+    return max(1, round(60 * minutes / mean_seconds(training, seconds))), seconds
+
+
+def mean_seconds(training: Training, seconds: Mapping[str, float]) -> float:
+    """What a step costs on average, when each stage has its share of the steps."""
     shares = {stage.name: stage.n_steps for stage in training.plan}
     mean = sum(seconds[name] * n for name, n in shares.items()) / sum(shares.values())
-    return max(1, round(60 * minutes / max(mean, 1e-6))), seconds
+    return max(mean, 1e-6)
 
 
 def _begin(

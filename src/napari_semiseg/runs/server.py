@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.control import Inbox
 from napari_semiseg.runs.events import EventWriter
+from napari_semiseg.runs.failures import is_device_memory
 from napari_semiseg.runs.interruption import Interruption
 from napari_semiseg.runs.liveness import is_alive
 from napari_semiseg.runs.work import LeftError
@@ -80,10 +81,11 @@ class Server:
         with self._events, self._interruption.listening():
             self._model = self._work.model()
             self._write("ready", **self._work.describe(), model=self._model)
+            self._collect()
             while not self._is_closing():
-                self._collect()
                 if not self._do_next():
                     self._wait(_POLL)
+                self._collect()
             # Nobody reads them any more, and they are large.
             shutil.rmtree(self._folder.previews, ignore_errors=True)
             self._write("closed")
@@ -275,5 +277,10 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return "The memory does not suffice: close other programs, or use less at once."
+    if is_device_memory(error):
+        return (
+            "The memory of the GPU does not suffice: close other programs that use it, "
+            "or choose the CPU."
+        )
     _LOG.error("A request failed.", exc_info=error)
     return f"Something unexpected happened ({type(error).__name__}: {error})."
