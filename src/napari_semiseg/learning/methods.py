@@ -7,6 +7,7 @@ line here.
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from dataclasses import dataclass
@@ -199,17 +200,19 @@ def parse_settings(values: Mapping[str, Any]) -> Settings:
 
 
 def load_settings(path: Path) -> dict[str, Any]:
-    """Changed values from a TOML file, for :func:`make_settings`.
+    """Changed values from a TOML or JSON file, for :func:`make_settings`.
 
     Raises
     ------
     SemisegError
-        When the file cannot be read as TOML.
+        When the file cannot be read as such.
     """
     try:
+        if path.suffix.lower() == ".json":
+            return dict(json.loads(path.read_text(encoding="utf-8")))
         with path.open("rb") as file:
             return tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TOML's errors are values', too.
         raise SemisegError(
             f"The settings file {path} cannot be read: {error}."
         ) from error

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semiseg.geometry import Box
+    from napari_semiseg.learning.settings import Settings
     from napari_semiseg.runs.control import Request
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.liveness import TrainingProcess
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 _COMMAND = (sys.executable, "-m", "napari_semiseg")
 _POLL = 0.1  # Seconds between two looks at a run folder.
 _NICENESS = 10  # Painting must stay smooth while the same computer trains.
+# The last two ways to make a run stop: terminate its process, then kill it.
+_ENDS: dict[signal.Signals | None, str] = {
+    signal.SIGTERM: "The run does not answer: its process is told to end.",
+    None: "The run still does not answer: its process is killed. It can be resumed "
+    "from its last checkpoint.",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ def start(
     arguments: Sequence[str] = (),
     *,
     method: str = "actis",
+    settings: Settings | None = None,
     command: Sequence[str] = _COMMAND,
 ) -> RunningProcess:
     """Start a new run in a process of its own, which outlives this one.
@@ -72,11 +80,18 @@ def start(
         Further options of ``napari-semiseg train``.
     method
         Name of the method.
+    settings
+        All settings; they decide the method. None: the options alone do.
     command
         The program; tests put their own.
     """
+    method = method if settings is None else settings.name
     run = RunFolder.create(project_folder, method)
     options = ("--method", method, *arguments, "--run", run.id)
+    if settings is not None:
+        file = run.inputs / "settings.json"
+        write_json(file, settings.model_dump(mode="json"))
+        options = (*options, "--settings", str(file))
     return _spawn(run, (*command, "train", str(project_folder), *options))
 
 
@@ -170,6 +185,7 @@ def stop(
     timeout: float = 60.0,
     finish_timeout: float = 600.0,
     terminate_timeout: float = 10.0,
+    tell: Callable[[str], None] = lambda sentence: None,
     wait: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunStatus:
@@ -187,6 +203,8 @@ def stop(
         Seconds for evaluating and saving the model after the answer.
     terminate_timeout
         Seconds for saving a checkpoint after being told to terminate.
+    tell
+        Called with a sentence before the process is terminated, and killed.
     wait, clock
         Let seconds pass, and count them.
 
@@ -216,9 +234,10 @@ def stop(
 
     if within(timeout, lambda: ended() or answered()):
         within(finish_timeout, ended)
-    for end in (signal.SIGTERM, None):
+    for end, words in _ENDS.items():
         if ended():
             break
+        tell(words)
         _end_process(run, end)
         within(terminate_timeout, ended)
     return status(run)

@@ -1,0 +1,132 @@
+"""What a project offers to learn from, counted without reading a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.project.corrections import CorrectionStore
+
+if TYPE_CHECKING:
+    from napari_semiseg.project.project import Project
+    from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.session import Session
+
+_QUIET = 300  # Milliseconds without a change after which it is counted anew.
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Numbers of finished tiles, and of images with corrections."""
+
+    training: int = 0
+    validation: int = 0
+    corrected: int = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is anything to learn from."""
+        return self.training > 0 or self.corrected > 0
+
+    @property
+    def words(self) -> str:
+        """For people: ``6 tiles, 2 more to judge by``."""
+        parts = [f"{self.training} tile{'' if self.training == 1 else 's'}"]
+        if self.corrected:
+            images = "image" if self.corrected == 1 else "images"
+            parts.append(f"corrections in {self.corrected} {images}")
+        if self.validation:
+            parts.append(f"{self.validation} more to judge by")
+        return ", ".join(parts)
+
+
+def count_ground(project: Project) -> Ground:
+    """Count what may train; test images and tiles *to do* do not."""
+    store = AnnotationStore(project)
+    pool = [item for item in project.images if item.role != "test"]
+    states: list[str] = []
+    for item in pool:
+        try:
+            states += [tile.state for tile in store.tiles(item)]
+        except SemisegError:
+            continue  # Tiles of other pixels: said where they are shown.
+    corrected = {item.id for item in pool} & set(CorrectionStore(project).images())
+    return Ground(states.count("training"), states.count("validation"), len(corrected))
+
+
+def why_no_training(session: Session, ground: Ground | None) -> str | None:
+    """Why nothing can be trained, a sentence; None: it can."""
+    project = session.project
+    if project is None:
+        return "Open a project first, or make a new one."
+    if session.read_only:
+        return session.read_only
+    if project.task != "instances":
+        return "Only projects that look for single objects can be trained yet."
+    if not project.images:
+        return "The project has no image yet. Add images first."
+    if ground is None:
+        return "One moment: the labelled tiles are being counted."
+    if not ground.enough:
+        return (
+            "No tile is labelled yet. Outline every object in one tile, mark it as "
+            "done, then press Train."
+        )
+    return None
+
+
+class GroundCount(QObject):
+    """Keeps the count of the open project up to date.
+
+    Attributes
+    ----------
+    ground
+        None until it has been counted.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk, parent: QObject) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self.ground: Ground | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_QUIET)
+        self._timer.timeout.connect(self._count)
+        self._session = desk.session
+        self._session.project_changed.connect(self._begin)
+        self._session.images_changed.connect(self._timer.start)
+        self._session.tiles_changed.connect(self._count_soon)
+        self._session.corrections_changed.connect(self._count_soon)
+
+    def close(self) -> None:
+        """Count no more."""
+        self._timer.stop()
+        self._session.project_changed.disconnect(self._begin)
+        self._session.images_changed.disconnect(self._timer.start)
+        self._session.tiles_changed.disconnect(self._count_soon)
+        self._session.corrections_changed.disconnect(self._count_soon)
+
+    def _begin(self) -> None:
+        self.ground = None
+        self._desk.background.forget("ground")
+        self._count()
+
+    def _count_soon(self, image_id: str) -> None:
+        self._timer.start()
+
+    def _count(self) -> None:
+        project = self._session.project
+        if project is not None:
+            self._desk.background.submit(
+                lambda: count_ground(project), self._know, topic="ground"
+            )
+
+    def _know(self, ground: Ground) -> None:
+        self.ground = ground
+        self.changed.emit()
