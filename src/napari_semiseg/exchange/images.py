@@ -89,38 +89,57 @@ class ImageDescription:
 
 
 class LazyFrame:
-    """One frame of an image, read piece by piece; nothing is read before `read`."""
+    """One frame of an image, read piece by piece; nothing is read before `read`.
 
-    def __init__(self, description: ImageDescription, frame: int) -> None:
+    ``level`` 0 is the image; further ones, up to ``n_levels - 1``, are the smaller
+    versions that its file holds for display.
+    """
+
+    def __init__(
+        self, description: ImageDescription, frame: int, level: int = 0
+    ) -> None:
         stored = stored_image(description.path)
         layout = resolve(
             description.path.name, stored.shape, stored.axes, description.axes
         )
-        self.shape = description.shape
         self.n_channels = description.n_channels
+        self.n_levels = 1 + len(stored.levels)
         self.dtype = stored.dtype.newbyteorder("=")
+        self._description = description
         self._path = description.path
-        self._layout = layout
         self._channels = description.channels
         self._frame = frame
-        self._opened: OpenedArray = stored.open()
-        if tuple(self._opened.pixels.shape) != stored.shape:
+        self._opened: OpenedArray = (stored.open, *stored.levels)[level]()
+        found = tuple(self._opened.pixels.shape)
+        if level == 0 and found != stored.shape:
             raise SemisegError(f"{description.path.name} changed while it was opened.")
+        self._layout = Layout(layout.axes, found)
+        # The letters are those of the image, whose planes a level may have merged.
+        self._spatial = layout.spatial
+        self.shape = tuple(self._layout.size(letter) for letter in self._spatial)
         self._finalizer = weakref.finalize(self, self._opened.close)
+
+    def at_level(self, level: int) -> LazyFrame:
+        """The same frame in a smaller version that its file holds."""
+        return LazyFrame(self._description, self._frame, level)
 
     def read(self, box: Box) -> NDArray[Any]:
         """Pixels of a box inside the image, ``(C, *box.size)``, as they are stored."""
+        return self.cut(box.slices)
+
+    def cut(self, slices: Sequence[slice]) -> NDArray[Any]:
+        """Pixels ``(C, *S)`` of slices along the spatial axes, with steps above 0."""
         low, high = min(self._channels), max(self._channels) + 1
         cuts: dict[str, slice | int] = {"T": self._frame}
         cuts[self._layout.channel_axis] = slice(low, high)
-        cuts |= zip(self._layout.spatial, box.slices, strict=True)
+        cuts |= zip(self._spatial, slices, strict=True)
         index = tuple(cuts.get(letter, 0) for letter in self._layout.axes)
         with reading(self._path):
             pixels = np.asarray(self._opened.pixels[index])
         left = [a for a in self._layout.axes if isinstance(cuts.get(a, 0), slice)]
         if self._layout.channel_axis not in left:
             pixels, left = pixels[None], [self._layout.channel_axis, *left]
-        order = [self._layout.channel_axis, *self._layout.spatial]
+        order = [self._layout.channel_axis, *self._spatial]
         pixels = pixels.transpose([left.index(letter) for letter in order])
         chosen = [channel - low for channel in self._channels]
         if chosen != list(range(pixels.shape[0])):

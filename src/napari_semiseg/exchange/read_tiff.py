@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,14 @@ def stored_tiff(path: Path) -> StoredImage:
             shape=tuple(map(int, series.shape)),
             dtype=series.dtype,
             axes=_axes(tiff, series),
-            open=lambda: _open(path),
+            open=functools.partial(_open, path),
             pixel_size=_pixel_size(tiff, series.keyframe),
             remarks=_remarks(tiff),
+            levels=tuple(
+                functools.partial(_open, path, level)
+                for level in range(1, len(series.levels))
+                if len(series.levels[level].shape) == len(series.shape)
+            ),
         )
 
 
@@ -77,16 +83,16 @@ def _torn(path: Path) -> Iterator[None]:
         raise damaged(path)
 
 
-def _open(path: Path) -> OpenedArray:
+def _open(path: Path, level: int = 0) -> OpenedArray:
     import zarr
 
     with reading(path):
         tiff = tifffile.TiffFile(path)
         try:
-            if tiff.series[0].dataoffset is not None:
+            if level == 0 and tiff.series[0].dataoffset is not None:
                 tiff.close()
                 return OpenedArray(tifffile.memmap(path, mode="r"))
-            store = tiff.series[0].aszarr(level=0)
+            store = tiff.series[0].aszarr(level=level)
             return OpenedArray(zarr.open_array(store, mode="r"), tiff.close)
         except BaseException:
             tiff.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_semiseg.exchange.pixel_size import in_micrometres
 from napari_semiseg.exchange.stored import OpenedArray, StoredImage, reading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import zarr
@@ -65,12 +67,21 @@ def _multiscale(path: Path, group: zarr.Group) -> StoredImage:
         if letter in "ZYX"
     }
     known = {letter: size for letter, size in sizes.items() if size}
-    return _stored(array, axes, known)  # type: ignore[arg-type]
+    others = [group[level["path"]] for level in image["datasets"][1:]]
+    smaller = [level for level in others if level.ndim == array.ndim]  # type: ignore[union-attr]
+    return _stored(array, axes, known, smaller)  # type: ignore[arg-type]
 
 
-def _stored(array: zarr.Array[Any], axes: str, sizes: dict[str, float]) -> StoredImage:
+def _stored(
+    array: zarr.Array[Any],
+    axes: str,
+    sizes: dict[str, float],
+    smaller: Sequence[zarr.Array[Any]] = (),
+) -> StoredImage:
     dtype = np.dtype(array.dtype)
-    return StoredImage(array.shape, dtype, axes, lambda: OpenedArray(array), sizes)
+    levels = tuple(functools.partial(OpenedArray, level) for level in smaller)
+    opener = functools.partial(OpenedArray, array)
+    return StoredImage(array.shape, dtype, axes, opener, sizes, levels=levels)
 
 
 def _ome(group: Any) -> dict[str, Any]:

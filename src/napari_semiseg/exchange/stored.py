@@ -51,6 +51,9 @@ class StoredImage:
         Micrometres per pixel along ``Z``, ``Y`` and ``X``, where known.
     remarks
         What the user should know, e.g. that only the first of several images is read.
+    levels
+        Open smaller versions of the array that the file holds for display, the largest
+        first; their axes are those of the array.
     """
 
     shape: tuple[int, ...]
@@ -59,6 +62,7 @@ class StoredImage:
     open: Callable[[], OpenedArray]
     pixel_size: Mapping[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    levels: tuple[Callable[[], OpenedArray], ...] = ()
 
 
 @contextlib.contextmanager
