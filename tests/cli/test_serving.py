@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from napari_semiseg.api.proposals import Proposals
+from napari_semiseg.files import make_folder, write_json
 from napari_semiseg.geometry import Box
+from napari_semiseg.learning.methods import load_settings, make_settings
+from napari_semiseg.project.locks import annotation_lock
 from napari_semiseg.project.project import Project
-from napari_semiseg.runs.asking import request_preview
+from napari_semiseg.runs import asking
+from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.runs.server_folder import ServerFolder
 from napari_semiseg.runs.serving import follow_server, start_server
 
 if TYPE_CHECKING:
@@ -25,7 +33,11 @@ if TYPE_CHECKING:
 
     Start = Callable[..., RunningServer]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(os.name != "posix", reason="process groups of POSIX"),
+]
 
 
 @pytest.fixture
@@ -52,23 +64,81 @@ def until(events: Iterator[Event], name: str) -> Event:
     raise AssertionError(name)
 
 
-def test_preview_from_start_to_stop(trained: Path, start: Start) -> None:
+def test_previews_rank_and_export_from_start_to_stop(
+    trained: Path, start: Start, tmp_path: Path
+) -> None:
     project = Project.open(trained)
     run = model_in_use(project)
     assert run is not None
+    leftover = ServerFolder.of(trained, "old")
+    make_folder(leftover.previews)
+    me = this_process()
+    dead = me.model_copy(update={"created": me.created - 1000})
+    write_json(leftover.process_file, dead.model_dump())
+
     server = start(trained)
+    assert not leftover.path.exists()
     events = follow_server(server)
     ready = until(events, "ready")
     assert ready["model"] == run.id
     assert ready["default_device"] == "cpu"
     assert ready["devices"][-1]["kind"] == "cpu"
-    request = request_preview(
-        server.folder, project.image("cells1").id, Box((8, 16), (40, 50))
-    )
+    ids = [project.image(name).id for name in ("cells0", "cells1")]
+    request = asking.request_preview(server.folder, ids[1], Box((8, 16), (40, 50)))
     event = until(events, "preview")
     assert (event["request"], event["model"]) == (request.id, run.id)
     probability = np.load(server.folder.previews / event["files"]["probability"])
-    assert probability.shape == (3, 40, 50)
+    whole = Proposals(project, "cpu").predict(project.image("cells1"))
+    np.testing.assert_allclose(
+        probability, whole.probability[:, 8:48, 16:66], atol=1e-4
+    )
+
+    asking.request_ranking(server.folder)
+    ranked = [until(events, "ranked") for _ in ids]
+    # The image predicted just now comes at once, the one that is not finished next.
+    assert [one["image_id"] for one in ranked] == ids[::-1]
+    assert [(one["done"], one["total"]) for one in ranked] == [(1, 2), (2, 2)]
+    until(events, "ranked_all")
+
+    with annotation_lock(project):  # As the viewer holds it.
+        asking.request_export(server.folder, tmp_path / "out", images=ids[:1])
+        event = until(events, "exported")
+    assert [one["name"] for one in event["report"]["written"]] == ["cells0.tif"]
+    assert (tmp_path / "out" / "cells0.csv").is_file()
+
+    settings = make_settings(
+        "supervised", changes=load_settings(trained.parent / "small.toml")
+    )
+    asking.request_pace(server.folder, settings, minutes=2)
+    event = until(events, "pace")
+    assert event["seconds_per_step"]["supervised"] > 0
+    assert event["total_steps"] == pytest.approx(2 * event["steps_per_minute"], abs=1)
+
     assert server.stop(timeout=60) == 0
     assert [event["event"] for event in events] == ["closed"]
     assert not server.folder.previews.exists()
+
+
+def test_it_dies_with_its_parent(trained: Path, start: Start) -> None:
+    waiting = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as parent:
+        server = start(trained, parent=parent.pid)
+        events = follow_server(server)
+        until(events, "ready")
+        parent.kill()
+    assert [event["event"] for event in events] == ["closed"]
+    assert server.popen.wait(60) == 0
+
+
+def test_killed_server_is_lost_with_a_sentence(trained: Path, start: Start) -> None:
+    server = start(trained)
+    os.killpg(server.popen.pid, signal.SIGKILL)
+    (event,) = follow_server(server)
+    assert event["event"] == "lost"
+    assert "started again" in event["sentence"]
+
+
+def test_what_fails_at_the_start_is_told(tmp_path: Path, start: Start) -> None:
+    (event,) = follow_server(start(tmp_path))
+    assert event["event"] == "lost"
+    assert "is not a project" in event["sentence"]

@@ -14,6 +14,7 @@ from napari_semiseg.api.outputs import ObjectOptions, Progress
 from napari_semiseg.api.pacing import measure_pace
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.api.ranking import ranking
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.runs.asking import ExportWish, PaceWish, RankWish
 from napari_semiseg.runs.liveness import identify
 from napari_semiseg.runs.models import model_in_use
@@ -24,7 +25,10 @@ from napari_semiseg.runs.server_folder import ServerFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_semiseg.geometry import ImageSource
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semiseg.geometry import Box
     from napari_semiseg.project.project import Project
     from napari_semiseg.runs.control import Request
     from napari_semiseg.runs.work import Attend
@@ -98,10 +102,15 @@ class ProjectWork:
         from napari_semiseg.prediction.view import ModelView
 
         proposals = self._current()
+        item = self._project.image(request.image_id)
+
+        def trust(box: Box) -> NDArray[np.uint8]:
+            return CorrectionStore(self._project).read(item, box).trust
+
         fields = answer_preview(
             request,
-            ModelView(proposals.predictor, attend),
-            self._source,
+            ModelView(proposals.predictor, attend, trust),
+            lambda image_id: self._project.source(item),
             self._folder.previews,
             _PREVIEWS,
         )
@@ -176,10 +185,6 @@ class ProjectWork:
         else:
             self._proposals = self._proposals.renewed()
         return self._proposals
-
-    def _source(self, image_id: str) -> ImageSource:
-        self._project.reload()  # The image may have been added since.
-        return self._project.source(self._project.image(image_id))
 
 
 class _Told(Progress):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semiseg.learning.report import PreviewArrays
+from napari_semiseg.segmentation.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,12 +29,18 @@ class ModelView:
         The model.
     attend
         Called after every tile; may raise to leave.
+    read_trust
+        What a person said about the pixels of a box, uint8 values of `Trust`; None:
+        nothing.
     """
 
     predictor: Predictor
     attend: Callable[[], None] = lambda: None
+    read_trust: Callable[[Box], NDArray[np.uint8]] | None = None
 
-    def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
+    def preview(
+        self, source: ImageSource, box: Box, image_id: str = ""
+    ) -> PreviewArrays:
         """Probability, label, confidence, and the pixels its training would trust."""
         probability = self.predictor.probability(
             source, box, progress=lambda done, total: self.attend()
@@ -42,6 +49,11 @@ class ModelView:
         confidence = probability.max(0)
         selection = self.predictor.model.card.selection
         selected = selected_pixels(label, confidence, selection)
+        if selection is not None and self.read_trust is not None:
+            trust = self.read_trust(box)
+            selected = (selected | (trust == Trust.TRUSTED)) & (
+                trust != Trust.NOT_TRUSTED
+            )
         return PreviewArrays(probability, label, confidence, selected)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.models import read_card_json
 
 if TYPE_CHECKING:
@@ -55,11 +56,13 @@ def thresholds_in_force(project: Project, run: RunFolder) -> ChosenThresholds:
     Raises
     ------
     SemisegError
-        When the run has no readable model.
+        When the run has no model, or a damaged one.
     """
     chosen = chosen_thresholds(project, run)
     if chosen is not None:
         return chosen
+    if not run.has_model:
+        raise SemisegError(f"The run {run.id} has no model yet: let it finish first.")
     card = read_card_json(run.model)
     foreground, seed = card["thresholds"]
     return ChosenThresholds(

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_semiseg.geometry import ArraySource, Box
+from napari_semiseg.prediction.view import ModelView, selected_pixels
+from napari_semiseg.segmentation.trust import Trust
+
+BOX = Box((0, 1), (1, 4))
+SOURCE = ArraySource(np.zeros((1, 2, 6), np.float32))
+# Labels 0, 1, 2, 1 with confidences 0.9, 0.5, 0.8, 0.7.
+PROBABILITY = np.array(
+    [[[0.9, 0.25, 0.1, 0.2]], [[0.05, 0.5, 0.1, 0.7]], [[0.05, 0.25, 0.8, 0.1]]],
+    np.float32,
+)
+
+
+@dataclass
+class FixedPredictor:
+    """Predicts `PROBABILITY`, in two tiles."""
+
+    selection: tuple[float | None, ...] | None
+    model: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = SimpleNamespace(card=SimpleNamespace(selection=self.selection))
+
+    def probability(self, source: Any, box: Box, *, progress: Any) -> Any:
+        assert box == BOX
+        progress(1, 2)
+        progress(2, 2)
+        return PROBABILITY
+
+
+def view(selection: tuple[float | None, ...] | None, **options: Any) -> ModelView:
+    return ModelView(FixedPredictor(selection), **options)  # type: ignore[arg-type]
+
+
+def test_pixels_are_selected_by_the_threshold_of_their_class() -> None:
+    attended: list[None] = []
+    seen = view((0.9, 0.6, None), attend=lambda: attended.append(None)).preview(
+        SOURCE, BOX
+    )
+    np.testing.assert_array_equal(seen.label, [[0, 1, 2, 1]])
+    np.testing.assert_array_equal(seen.confidence, PROBABILITY.max(0))
+    np.testing.assert_array_equal(seen.selected, [[True, False, False, True]])
+    assert (seen.label.dtype, seen.selected.dtype) == (np.uint8, np.bool_)
+    assert len(attended) == 2
+
+
+def test_a_person_has_the_last_word() -> None:
+    asked = []
+
+    def read_trust(box: Box) -> np.ndarray:
+        asked.append(box)
+        trust = [[Trust.NOT_TRUSTED, Trust.TRUSTED, Trust.UNSET, Trust.UNSET]]
+        return np.array(trust, np.uint8)
+
+    seen = view((0.9, 0.6, None), read_trust=read_trust).preview(SOURCE, BOX)
+    np.testing.assert_array_equal(seen.selected, [[False, True, False, True]])
+    assert asked == [BOX]
+    # Nothing is in the loss of a supervised training, whatever is said.
+    seen = view(None, read_trust=read_trust).preview(SOURCE, BOX)
+    assert not seen.selected.any()
+
+
+@pytest.mark.parametrize(
+    ("selection", "share"), [((0.0, 0.0), 1.0), ((None, None), 0.0), (None, 0.0)]
+)
+def test_all_or_nothing(selection: Any, share: float) -> None:
+    label = np.array([0, 1, 1], np.uint8)
+    confidence = np.array([0.5, 0.6, 1.0], np.float32)
+    assert selected_pixels(label, confidence, selection).mean() == share
