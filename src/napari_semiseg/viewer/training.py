@@ -48,11 +48,13 @@ class Training(QObject):
     ----------
     active
         The run that is going on, None while there is none.
+    has_model
+        Whether the project has a model in use.
     """
 
     changed = Signal()
     """`view`, `active`, `ground` or what may be done is another one."""
-    event = Signal(object)
+    happened = Signal(object)
     """An event of the living run, as it wrote it."""
     ended = Signal(object)
     """The last `RunView` of a run that was going on."""
@@ -71,6 +73,7 @@ class Training(QObject):
         self.active: RunFolder | None = None
         self._facts: RunView = NO_RUN
         self._wish: RunViewState | None = None
+        self.has_model = False
         self._following: Following | None = None
         self._count = GroundCount(desk, self)
         self._watch = RunWatch(desk, self)
@@ -203,11 +206,23 @@ class Training(QObject):
 
     def _change_project(self) -> None:
         self._leave()
-        self._facts = NO_RUN
+        self._facts, self.has_model = NO_RUN, False
+        self._desk.background.forget("model")
         if self._desk.session.project is None:
             self._watch.stop()
         else:
             self._watch.begin()
+            self._look_for_model()
+        self.changed.emit()
+
+    def _look_for_model(self) -> None:
+        folder = self._desk.session.opened.folder
+        self._desk.background.submit(
+            lambda: model_in_use(folder) is not None, self._know_model, topic="model"
+        )
+
+    def _know_model(self, has_model: bool) -> None:
+        self.has_model = has_model
         self.changed.emit()
 
     def _leave(self) -> None:
@@ -251,13 +266,14 @@ class Training(QObject):
         ):
             self._wish = None
         for event in told.events:
-            self.event.emit(event)
+            self.happened.emit(event)
         self.changed.emit()
         if told.ended and was_living:
             self._note_end()
 
     def _note_end(self) -> None:
         view = self._facts
+        self._look_for_model()
         self.ended.emit(view)
         if view.accepted and view.state in ("finished", "stopped"):
             self._desk.session.model_changed.emit()
