@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_semiseg.learning.training_set import (
 )
 
 if TYPE_CHECKING:
+    from napari_semiseg.geometry import Box
     from napari_semiseg.learning.settings import Settings
 
 SIZE = 32
@@ -57,6 +59,34 @@ def tile(seed: int, role: str = "training", **changes) -> LabelledTile:
 
 def unlabelled(seed: int) -> UnlabelledImage:
     return UnlabelledImage(ArraySource(discs(seed, 48)[0]), f"image-{seed}")
+
+
+class ArrayTrust:
+    """What is said of an image's pseudo-labels, uint8 (*S), in memory."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def read(self, box: Box) -> np.ndarray:
+        return self.values[box.slices]
+
+
+def corrected_set() -> TrainingSet:
+    """Classes given to pixels of a tile, and trust in parts of the images."""
+    kinds = np.full((SIZE, SIZE), 255, np.uint8)
+    kinds[4:9, 3:20], kinds[20:22, 5:9] = 2, 0
+    nothing_else = np.zeros((SIZE, SIZE), bool)
+    labelled = (
+        tile(0, class_overrides=kinds),
+        tile(1, annotated=nothing_else, class_overrides=kinds.T.copy()),
+        tile(2, "validation"),
+    )
+    rng = np.random.default_rng(3)
+    images = (
+        replace(unlabelled(s), trust=ArrayTrust(rng.integers(0, 3, (48, 48), np.uint8)))
+        for s in range(10, 14)
+    )
+    return TrainingSet(labelled, tuple(images))
 
 
 @pytest.fixture

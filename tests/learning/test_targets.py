@@ -32,3 +32,17 @@ def test_twin_of_the_array_function(mode, coarse, annotated, valid):
         mode,
     )
     np.testing.assert_array_equal(ours[0].numpy(), expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(coarse=maps, annotated=masks, valid=masks, data=st.data())
+def test_given_classes_win_where_they_are_set(coarse, annotated, valid, data):
+    kinds = data.draw(
+        hnp.arrays(np.int64, coarse.shape, elements=st.sampled_from([0, 1, 2, 255]))
+    )
+    given = [torch.from_numpy(a)[None] for a in (annotated, valid)]
+    ids = torch.from_numpy(coarse)[None].long()
+    plain = class_targets(ids, *given)[0].numpy()
+    told = class_targets(ids, *given, overrides=torch.from_numpy(kinds)[None])
+    expected = np.where((kinds != 255) & valid, kinds, plain)
+    np.testing.assert_array_equal(told[0].numpy(), expected)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from tests.learning.conftest import discs, quick, tile, unlabelled
+from tests.learning.conftest import (
+    SIZE,
+    ArrayTrust,
+    corrected_set,
+    discs,
+    quick,
+    tile,
+    unlabelled,
+)
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import ArraySource, Box
 from napari_semiseg.learning.model import Model
+from napari_semiseg.learning.sampling import LabelledSampler
 from napari_semiseg.learning.training import DivergedError, Training
 from napari_semiseg.learning.training_set import TrainingSet, UnlabelledImage
 
@@ -48,9 +59,11 @@ def test_it_learns(training_set):
 
 
 @pytest.mark.parametrize("broken_at", [2, 3, 5])
+@pytest.mark.parametrize("corrected", [False, True])
 def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(
-    training_set, tmp_path, broken_at
+    training_set, tmp_path, broken_at, corrected
 ):
+    training_set = corrected_set() if corrected else training_set
     whole = Training(training_set, quick(steps=6), device="cpu")
     for _ in whole:
         torch.rand(3)  # What the consumer draws changes nothing.
@@ -87,11 +100,14 @@ def test_previews_change_nothing(training_set):
     assert equal(weights_of(plain), weights_of(watched))
 
 
-def test_a_preview_shows_what_the_step_computed(training_set):
+@pytest.mark.parametrize("filtering", [True, False])
+def test_a_preview_shows_what_the_step_computed(training_set, filtering):
+    trust = np.random.default_rng(0).integers(0, 3, (96, 96), np.uint8)
     image, valid = discs(20, 96)[0], torch.ones(1, 32, 32, dtype=torch.bool)
-    training = Training(
-        training_set, quick(steps=6, consistency={"fresh": 2}), device="cpu"
-    )
+    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    training_set = replace(training_set, unlabelled=(*training_set.unlabelled, told))
+    settings = quick(steps=6, consistency={"fresh": 2, "filtering": filtering})
+    training = Training(training_set, settings, device="cpu")
     for report in training:
         if report.stage == "consistency":
             break
@@ -100,11 +116,55 @@ def test_a_preview_shows_what_the_step_computed(training_set):
     other = torch.from_numpy(discs(21)[0])[None]
     pseudo = stage.pseudo_labels(torch.cat([crop, other]))
     stage.filter.update(pseudo, valid.expand(2, -1, -1))
-    selected = stage.select(pseudo.label, pseudo.confidence)
-    shown = training.preview(ArraySource(image), Box((8, 8), (32, 32)))
+    box = Box((8, 8), (32, 32))
+    here = torch.from_numpy(np.stack([trust[box.slices], np.zeros((32, 32), np.uint8)]))
+    selected = stage.select(pseudo.label, pseudo.confidence, here)
+    shown = training.preview(ArraySource(image), box, "told")
     np.testing.assert_array_equal(shown.label, pseudo.label[0].numpy())
     np.testing.assert_array_equal(shown.selected, selected[0].numpy())
-    assert 0 < shown.selected.mean() < 1
+    assert shown.selected[trust[box.slices] == 1].all()
+    assert not shown.selected[trust[box.slices] == 2].any()
+    unsaid = trust[box.slices] == 0
+    assert 0 < shown.selected[unsaid].mean() < 1 or not filtering
+    # Of another image nobody said anything.
+    bare = training.preview(ArraySource(image), box).selected
+    np.testing.assert_array_equal(bare[unsaid], shown.selected[unsaid])
+    assert (bare != shown.selected).any()
+
+
+def test_what_is_said_of_a_pixel_turns_with_it():
+    """The trust is written into the pixels; both must arrive at the same places."""
+    trust = np.random.default_rng(1).integers(0, 3, (60, 90), np.uint8)
+    image = trust[None].astype(np.float32) / 2
+    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    still = {"probability": 0, "strength": 0}
+    settings = quick(consistency={"intensity": still, "bank": 8, "fresh": 4})
+    training = Training(TrainingSet((tile(0),), (told,)), settings, device="cpu")
+    for report in training:
+        if report.stage == "consistency":
+            break
+    stage = training.stage
+    for _ in range(4):
+        stage.label_fresh_tiles()
+        stage.filter.thresholds = [None, None, None]  # Nothing is confident.
+        strong, _, selected, valid = stage.draw_unlabelled()
+        assert valid.all()
+        assert 0 < selected.float().mean() < 1
+        assert torch.equal(selected, (strong[:, 0] - 0.5).abs() < 0.01)
+    stage.filter.thresholds = [0.0, 0.0, 0.0]  # Everything is.
+    strong, _, selected, _ = stage.draw_unlabelled()
+    assert torch.equal(selected, strong[:, 0] < 0.99)
+
+
+def test_a_bank_saved_before_there_was_trust_is_read(training_set, tmp_path):
+    training = Training(training_set, quick(steps=6), device="cpu")
+    for report in training:
+        if report.step == 4:
+            break
+    state = training.stage.bank.state()
+    del state["trust"]
+    training.stage.bank.load_state(state, training.device)
+    assert [report.step for report in training] == [5, 6]
 
 
 def test_a_supervised_preview_trusts_nothing(training_set):
@@ -169,8 +229,7 @@ def test_validation_pixels_are_never_drawn():
     training = Training(TrainingSet((tile(0),), (marked,)), quick(), device="cpu")
     sampler, random = training.equipment.unlabelled, training.equipment.random
     for _ in range(30):
-        drawn, _ = sampler.draw(2, random)
-        assert drawn.max() < 99
+        assert sampler.draw(2, random).image.max() < 99
 
 
 def test_a_wholly_excluded_image_is_left_out():
@@ -275,3 +334,35 @@ def test_two_channels_and_partial_annotation():
         device="cpu",
     )
     assert all(np.isfinite(r.losses["total"]) for r in training)
+
+
+def test_classes_given_to_pixels_are_the_targets_of_their_pixels():
+    """Written into the pixels as well, the given classes arrive where these do."""
+    kinds = np.random.default_rng(2).choice([0, 1, 2, 255], (SIZE, SIZE))
+    shown = np.where(kinds == 255, 9, kinds)[None].astype(np.float32)
+    nothing = np.zeros((SIZE, SIZE), np.int32)
+    only = tile(
+        0,
+        image=shown,
+        instances=nothing,
+        annotated=nothing > 0,
+        class_overrides=kinds.astype(np.uint8),
+    )
+    still = {"probability": 0, "strength": 0}
+    plain = {"batch": 4, "intensity": still, "geometry": {"probability": 0}}
+    settings = quick("supervised", supervised=plain)
+    training = Training(TrainingSet((only,)), settings, device="cpu")
+    image, target = training.stages.current.draw()
+    expected = image[:, 0].round().long()
+    assert torch.equal(target, expected.where(expected < 9, 255))
+    assert {0, 1, 2, 255} == set(target.unique().tolist())
+
+
+def test_small_corrections_do_not_crowd_out_whole_tiles():
+    spot = np.zeros((SIZE, SIZE), bool)
+    spot[10:14, 10:14] = True
+    spots = [tile(n, annotated=spot) for n in range(1, 21)]
+    sampler = LabelledSampler([tile(0), *spots], SIZE, torch.device("cpu"))
+    weights = sampler.weights.tolist()
+    assert weights[0] == 1
+    assert weights[1:] == pytest.approx([0.1] * 20)

@@ -91,7 +91,7 @@ class FakeTraining:
         self.batch //= 2
         return f"The GPU was out of memory: the batch is {self.batch} tiles from here."
 
-    def preview(self, source: ArraySource, box: Box) -> FakePreview:
+    def preview(self, source: ArraySource, box: Box, image_id: str = "") -> FakePreview:
         image = source.read(box)
         label = (image[0] > 0.5).astype(np.uint8)
         return FakePreview(np.repeat(image, 3, 0), label, image[0], label > 0)

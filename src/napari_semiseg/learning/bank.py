@@ -8,6 +8,7 @@ teacher's views cost little.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,29 @@ if TYPE_CHECKING:
 
     from napari_semiseg.learning.randomness import Randomness
 
-_FIELDS = ("image", "label", "confidence", "valid")
+
+@dataclass(frozen=True)
+class LabelledByTeacher:
+    """Unlabelled tiles and what the teacher said of them.
+
+    Attributes
+    ----------
+    image
+        float32 ``(B, C, S, S)``.
+    label, confidence
+        int64 and float32 ``(B, S, S)``.
+    valid, trust
+        bool and uint8 ``(B, S, S)``, as in `UnlabelledBatch`.
+    """
+
+    image: Tensor
+    label: Tensor
+    confidence: Tensor
+    valid: Tensor
+    trust: Tensor
+
+
+_FIELDS = tuple(field.name for field in fields(LabelledByTeacher))
 
 
 class Bank:
@@ -30,26 +53,20 @@ class Bank:
     def __len__(self) -> int:
         return len(self._kept["image"]) if self._kept else 0
 
-    def add(
-        self, image: Tensor, label: Tensor, confidence: Tensor, valid: Tensor
-    ) -> None:
+    def add(self, tiles: LabelledByTeacher) -> None:
         """Append a batch; the oldest tiles leave when the bank is full."""
-        fresh = dict(zip(_FIELDS, (image, label, confidence, valid), strict=True))
+        fresh: dict[str, Tensor] = {name: getattr(tiles, name) for name in _FIELDS}
         if self._kept:
             fresh = {
                 name: torch.cat([self._kept[name], fresh[name]]) for name in _FIELDS
             }
         self._kept = {name: fresh[name][-self.capacity :] for name in _FIELDS}
 
-    def draw(self, n: int, random: Randomness) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Image, label, confidence and valid mask of ``n`` different tiles.
-
-        Of all it has when it has fewer.
-        """
+    def draw(self, n: int, random: Randomness) -> LabelledByTeacher:
+        """``n`` different tiles; all it has when it has fewer."""
         order = torch.randperm(len(self), generator=random.host)[:n]
         chosen = order.to(self._kept["image"].device)
-        image, label, confidence, valid = (self._kept[name][chosen] for name in _FIELDS)
-        return image, label, confidence, valid
+        return LabelledByTeacher(**{n: kept[chosen] for n, kept in self._kept.items()})
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -58,3 +75,6 @@ class Bank:
     def load_state(self, state: dict[str, Any], device: torch.device) -> None:
         """Go on from :meth:`state`."""
         self._kept = {name: value.to(device) for name, value in state.items()}
+        if self._kept and "trust" not in self._kept:  # Saved before there was trust.
+            unset = torch.zeros_like(self._kept["valid"], dtype=torch.uint8)
+            self._kept["trust"] = unset

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_semiseg.learning import intensity, symmetries
-from napari_semiseg.learning.bank import Bank
+from napari_semiseg.learning.bank import Bank, LabelledByTeacher
 from napari_semiseg.learning.devices import place_images, precision
 from napari_semiseg.learning.losses import (
     Losses,
@@ -36,6 +36,7 @@ from napari_semiseg.learning.teacher import (
     averaged_probability,
     decay_of_half_life,
 )
+from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -150,10 +151,18 @@ class ConsistencyStage:
         n = tools.batch(settings.fresh, 1)
         missing = tools.batch(settings.unlabelled_batch, 1) - len(self.bank)
         for _ in range(max(1, -(-missing // n))):
-            image, valid = tools.unlabelled.draw(n, tools.random)
-            pseudo = self.pseudo_labels(image)
-            self.filter.update(pseudo, valid)
-            self.bank.add(image, pseudo.label, pseudo.confidence, valid)
+            drawn = tools.unlabelled.draw(n, tools.random)
+            pseudo = self.pseudo_labels(drawn.image)
+            self.filter.update(pseudo, drawn.valid)
+            self.bank.add(
+                LabelledByTeacher(
+                    drawn.image,
+                    pseudo.label,
+                    pseudo.confidence,
+                    drawn.valid,
+                    drawn.trust,
+                )
+            )
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
@@ -166,24 +175,28 @@ class ConsistencyStage:
             )
         return PseudoLabels.of(probability)
 
-    def select(self, label: Tensor, confidence: Tensor) -> Tensor:
-        """Mask of the pixels the loss trusts, bool ``(B, *S)`` (ACTIS Eqs. 3, 4)."""
-        if not self.settings.filtering:
-            return torch.ones_like(label, dtype=torch.bool)
-        return self.filter.select(label, confidence)
+    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
+        """Mask of the pixels the loss trusts, bool ``(B, *S)`` (ACTIS Eqs. 3, 4).
+
+        A person's word on a pixel wins over its confidence: `Trust`, uint8 ``(B, *S)``.
+        """
+        if self.settings.filtering:
+            return apply_trust(self.filter.select(label, confidence), trust)
+        return apply_trust(torch.ones_like(label, dtype=torch.bool), trust)
 
     def draw_unlabelled(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Strong view, label, selected and valid mask, all under the same turn."""
         tools, random = self.equipment, self.equipment.random
         n = tools.batch(self.settings.unlabelled_batch, 1)
-        image, label, confidence, valid = self.bank.draw(n, random)
-        selected = self.select(label, confidence) & valid
-        turns = random.integers(symmetries.N_SYMMETRIES, len(image))
+        tiles = self.bank.draw(n, random)
+        trusted = self.select(tiles.label, tiles.confidence, tiles.trust)
+        turns = random.integers(symmetries.N_SYMMETRIES, len(tiles.image))
         strong = intensity.augment(
-            symmetries.apply_each(image, turns), self.settings.intensity, random
+            symmetries.apply_each(tiles.image, turns), self.settings.intensity, random
         )
         label, selected, valid = (
-            symmetries.apply_each(x, turns) for x in (label, selected, valid)
+            symmetries.apply_each(x, turns)
+            for x in (tiles.label, trusted & tiles.valid, tiles.valid)
         )
         return strong, label, selected, valid
 

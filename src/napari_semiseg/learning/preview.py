@@ -19,6 +19,7 @@ from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.prediction.predict import predict_probability
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_semiseg.geometry import Box, ImageSource
@@ -26,12 +27,17 @@ if TYPE_CHECKING:
 
 
 def preview(
-    stage: Stage, device: torch.device, source: ImageSource, box: Box
+    stage: Stage,
+    device: torch.device,
+    source: ImageSource,
+    box: Box,
+    trust: NDArray[np.uint8],
 ) -> PreviewArrays:
     """Probability, label, confidence and selected pixels of one region.
 
-    In the supervised stage no pixel of an unlabelled image is in the loss: nothing is
-    selected.
+    ``trust``, uint8 ``(*box.size)`` with values of `Trust`, is what a person said of
+    the region when the run began. In the supervised stage no pixel of an unlabelled
+    image is in the loss: nothing is selected.
     """
     if not isinstance(stage, ConsistencyStage):
         with evaluating(stage.predictor):
@@ -45,7 +51,8 @@ def preview(
         pseudo = _as_in_training(stage, source, box)
     else:
         pseudo = _tiled(stage, device, source, box)
-    selected = stage.select(pseudo.label, pseudo.confidence)
+    told = torch.from_numpy(np.ascontiguousarray(trust))[None].to(pseudo.label.device)
+    selected = stage.select(pseudo.label, pseudo.confidence, told)
     return _arrays(pseudo, selected)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from napari_semiseg.geometry import Box
+from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,18 +26,40 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.training_set import LabelledTile, UnlabelledImage
 
 _ATTEMPTS = 40
+_LEAST_SHARE = 0.1  # Of a whole tile's chance to be drawn.
 
 
 @dataclass(frozen=True)
 class LabelledBatch:
     """Squares cut around labelled tiles, before augmentation.
 
-    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 3, W, W)``: instance
-    ids, annotated, valid (inside the tile), together so that one resampling serves all.
+    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 4, W, W)``: instance
+    ids, annotated, valid (inside the tile), class override plus one (0: none), together
+    so that one resampling serves all.
     """
 
     image: Tensor
     fields: Tensor
+
+
+@dataclass(frozen=True)
+class UnlabelledBatch:
+    """Tiles of unlabelled images, of squares ``(B, S, S)``.
+
+    Attributes
+    ----------
+    image
+        float32 ``(B, C, S, S)``.
+    valid
+        bool ``(B, S, S)``: False on the mirrored part of images smaller than a tile.
+    trust
+        uint8 ``(B, S, S)``, values of `Trust`: what a person says of the pixels'
+        pseudo-labels.
+    """
+
+    image: Tensor
+    valid: Tensor
+    trust: Tensor
 
 
 class LabelledSampler:
@@ -44,7 +67,9 @@ class LabelledSampler:
 
     A square is half as wide again as the training tile, mirrored beyond the labelled
     tile, so that turning and shifting does not run out of image. Larger labelled tiles
-    are drawn more often, in proportion to their area.
+    are drawn more often, in proportion to their area; boxes of which little is known,
+    as around a corrected object, more rarely: many of them leave whole tiles their part
+    of a batch.
     """
 
     def __init__(
@@ -55,13 +80,13 @@ class LabelledSampler:
         padded = [self._pad(tile) for tile in tiles]
         self._images = [torch.from_numpy(image).to(device) for image, _ in padded]
         self._fields = [torch.from_numpy(fields).to(device) for _, fields in padded]
-        areas = [max(1.0, tile.instances.size / size**2) for tile in tiles]
-        self._weights = torch.tensor(areas, dtype=torch.float64)
+        weights = [_weight(tile, size) for tile in tiles]
+        self.weights = torch.tensor(weights, dtype=torch.float64)
 
     def draw(self, n: int, random: Randomness) -> LabelledBatch:
         """``n`` squares."""
         chosen = torch.multinomial(
-            self._weights, n, replacement=True, generator=random.host
+            self.weights, n, replacement=True, generator=random.host
         )
         images, fields = [], []
         for index in chosen.tolist():
@@ -89,7 +114,8 @@ class LabelledSampler:
             widths.append((margin + missing // 2, margin + missing - missing // 2))
         image = np.pad(tile.image, [(0, 0), *widths], mode="reflect")
         inside = np.ones(tile.instances.shape, bool)
-        fields = np.stack([tile.instances, tile.annotated, inside]).astype(np.float32)
+        planes = [tile.instances, tile.annotated, inside, _overrides_plus_one(tile)]
+        fields = np.stack(planes).astype(np.float32)
         return image.astype(np.float32), np.pad(fields, [(0, 0), *widths])
 
 
@@ -103,23 +129,14 @@ class UnlabelledSampler:
         self.device = device
         self.images = [image for image in images if self._has_room(image)]
 
-    def draw(self, n: int, random: Randomness) -> tuple[Tensor, Tensor]:
-        """``n`` tiles.
+    def draw(self, n: int, random: Randomness) -> UnlabelledBatch:
+        """``n`` tiles."""
+        drawn = [self._read(*self._choose(random)) for _ in range(n)]
+        planes = (np.stack(plane) for plane in zip(*drawn, strict=True))
+        image, valid, trust = (torch.from_numpy(p).to(self.device) for p in planes)
+        return UnlabelledBatch(image, valid, trust)
 
-        Returns
-        -------
-        tuple[Tensor, Tensor]
-            float32 ``(n, C, S, S)``, and bool ``(n, S, S)``: False on the mirrored part
-            of images smaller than a tile.
-        """
-        drawn = [self._draw_one(random) for _ in range(n)]
-        image = torch.from_numpy(np.stack([tile for tile, _ in drawn]))
-        valid = torch.from_numpy(np.stack([inside for _, inside in drawn]))
-        return image.to(self.device), valid.to(self.device)
-
-    def _draw_one(
-        self, random: Randomness
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _choose(self, random: Randomness) -> tuple[UnlabelledImage, Box]:
         image = self.images[random.integer(len(self.images))]
         shape = image.source.shape
         size = tuple(min(self.size, length) for length in shape)
@@ -130,19 +147,20 @@ class UnlabelledSampler:
             )
             box = Box(origin, size)
             if not any(box.overlaps(other) for other in image.excluded):
-                return self._read(image, box)
+                return image, box
         free = self._free_boxes(image)
-        return self._read(image, free[random.integer(len(free))])
+        return image, free[random.integer(len(free))]
 
     def _read(
         self, image: UnlabelledImage, box: Box
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
         pixels = image.source.read(box)
         missing = [self.size - s for s in box.size]
         widths = [(m // 2, m - m // 2) for m in missing]
         tile = np.pad(pixels, [(0, 0), *widths], mode="reflect")
         inside = np.pad(np.ones(box.size, bool), widths)
-        return np.ascontiguousarray(tile, dtype=np.float32), inside
+        trust = np.pad(image.read_trust(box), widths)
+        return np.ascontiguousarray(tile, dtype=np.float32), inside, trust
 
     def _has_room(self, image: UnlabelledImage) -> bool:
         return not image.excluded or bool(self._free_boxes(image))
@@ -161,3 +179,21 @@ class UnlabelledSampler:
             for box in boxes
             if not any(box.overlaps(other) for other in image.excluded)
         ]
+
+
+def _weight(tile: LabelledTile, size: int) -> float:
+    """How often a tile is drawn: 1 for a whole one up to the training tile's size."""
+    known: NDArray[np.bool_] = tile.annotated
+    if tile.class_overrides is not None:
+        known = known | (tile.class_overrides != IGNORE)
+    # Of a whole tile the cut edges are unknown: half of the pixels count as all.
+    share = min(1.0, max(_LEAST_SHARE, 2 * float(known.mean())))
+    return share * max(1.0, tile.instances.size / size**2)
+
+
+def _overrides_plus_one(tile: LabelledTile) -> NDArray[np.int64]:
+    """So that padding, which is 0, overrides nothing."""
+    if tile.class_overrides is None:
+        return np.zeros(tile.instances.shape, np.int64)
+    kinds = tile.class_overrides.astype(np.int64)
+    return np.where(kinds == IGNORE, 0, kinds + 1)

@@ -20,6 +20,7 @@ from napari_semiseg.learning.losses import Losses, supervised_loss
 from napari_semiseg.learning.sampling import LabelledBatch
 from napari_semiseg.learning.targets import class_targets
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
+from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -143,6 +144,14 @@ def draw_labelled(
         )
     turns = random.integers(symmetries.N_SYMMETRIES, n)
     image = symmetries.apply_each(batch.image, turns)
-    ids, annotated, valid = symmetries.apply_each(batch.fields, turns).unbind(1)
-    target = class_targets(ids.round().long(), annotated > 0.5, valid > 0.5, boundary)
+    fields = symmetries.apply_each(batch.fields, turns)
+    ids, annotated, valid, kinds = fields.unbind(1)
+    kinds = kinds.round().long() - 1
+    target = class_targets(
+        ids.round().long(),
+        annotated > 0.5,
+        valid > 0.5,
+        boundary,
+        kinds.where(kinds >= 0, IGNORE),
+    )
     return intensity.augment(image, intensities, random), target

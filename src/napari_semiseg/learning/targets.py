@@ -31,6 +31,7 @@ def class_targets(
     annotated: Tensor,
     valid: Tensor,
     mode: Literal["inner", "outer"] = "inner",
+    overrides: Tensor | None = None,
 ) -> Tensor:
     """Background, interior and boundary of a batch of instance maps.
 
@@ -46,6 +47,9 @@ def class_targets(
         ``inner``: object pixels beside another label (an object of less than 5 px
         diameter, or without interior then: as ``outer``). ``outer`` (ACTIS): ground
         beside an object, and both sides of a contact.
+    overrides
+        int64 ``(B, Y, X)``: the class a person gave a pixel, which wins and makes it
+        known; ``IGNORE`` elsewhere. None: nowhere.
 
     Returns
     -------
@@ -67,7 +71,10 @@ def class_targets(
     target[boundary] = BOUNDARY
     # The outline of an object is known also where nobody labelled the ground beyond it.
     known = (annotated | (boundary & ~is_object)) & (instances >= 0) & valid
-    return target.where(known, IGNORE)
+    target = target.where(known, IGNORE)
+    if overrides is None:
+        return target
+    return overrides.where((overrides != IGNORE) & valid, target)
 
 
 def _neighbours(n_axes: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:

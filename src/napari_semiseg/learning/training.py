@@ -194,10 +194,17 @@ class Training:
         )
         return Model(network, card)
 
-    def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
-        """What the teacher says of a region, and which of it the loss would trust."""
+    def preview(
+        self, source: ImageSource, box: Box, image_id: str = ""
+    ) -> PreviewArrays:
+        """What the teacher says of a region, and which of it the loss would trust.
+
+        By ``image_id`` it is known which of the images of the run this is, and what the
+        user had said of its pseudo-labels.
+        """
+        trust = self.training_set.trust(image_id, box)
         with self.equipment.random.unchanged():
-            return preview(self.stage, self.device, source, box)
+            return preview(self.stage, self.device, source, box, trust)
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
 
 from napari_semiseg.geometry import ArraySource, Box, ImageSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -39,6 +40,9 @@ class LabelledTile:
         None: the tile is all there is.
     clean
         False when an ancestor of the model was trained on this validation tile.
+    class_overrides
+        uint8 ``(*S)``: the target a person gave a pixel, annotated or not, which wins
+        over the one that follows from the objects; 255 elsewhere. None: no pixel.
     """
 
     image: NDArray[np.float32]
@@ -50,6 +54,7 @@ class LabelledTile:
     role: Literal["training", "validation"] = "training"
     source: ImageSource | None = None
     clean: bool = True
+    class_overrides: NDArray[np.uint8] | None = None
 
     @property
     def box(self) -> Box:
@@ -63,13 +68,31 @@ class LabelledTile:
         return self.source, self.box
 
 
+class TrustSource(Protocol):
+    """Where a person said which pseudo-labels of an image shall count."""
+
+    def read(self, box: Box) -> NDArray[np.uint8]:
+        """uint8 ``(*box.size)``, values of `Trust`; of a box inside the image."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class UnlabelledImage:
-    """An image to draw unlabelled tiles from, but for the boxes in ``excluded``."""
+    """An image to draw unlabelled tiles from, but for the boxes in ``excluded``.
+
+    ``trust`` does not change while a run trains; None: nobody said anything.
+    """
 
     source: ImageSource
     image_id: str = ""
     excluded: tuple[Box, ...] = ()
+    trust: TrustSource | None = None
+
+    def read_trust(self, box: Box) -> NDArray[np.uint8]:
+        """uint8 ``(*box.size)``, values of `Trust`."""
+        if self.trust is None:
+            return np.zeros(box.size, np.uint8)
+        return self.trust.read(box)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,3 +120,10 @@ class TrainingSet:
     def validation(self) -> tuple[LabelledTile, ...]:
         """Tiles that judge."""
         return tuple(tile for tile in self.labelled if tile.role == "validation")
+
+    def trust(self, image_id: str, box: Box) -> NDArray[np.uint8]:
+        """What the user says of a box's pseudo-labels: uint8, values of `Trust`."""
+        for image in self.unlabelled:
+            if image.image_id == image_id:
+                return image.read_trust(box)
+        return np.zeros(box.size, np.uint8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semiseg.learning.report import PreviewArrays
-from napari_semiseg.segmentation.trust import Trust
+from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,10 +50,7 @@ class ModelView:
         selection = self.predictor.model.card.selection
         selected = selected_pixels(label, confidence, selection)
         if selection is not None and self.read_trust is not None:
-            trust = self.read_trust(box)
-            selected = (selected | (trust == Trust.TRUSTED)) & (
-                trust != Trust.NOT_TRUSTED
-            )
+            selected = apply_trust(selected, self.read_trust(box))
         return PreviewArrays(probability, label, confidence, selected)
 
 

@@ -64,14 +64,19 @@ class Verdict:
 
 
 def judges_of(training_set: TrainingSet) -> Judges:
-    """Clean validation tiles; else validation tiles; else training tiles."""
+    """Clean validation tiles; else validation tiles; else training tiles.
+
+    Of the last those where an object, or that there is none, is known: classes given to
+    single pixels tell nothing of objects.
+    """
     validation = training_set.validation
     clean = tuple(tile for tile in validation if tile.clean)
     if clean:
         return Judges(clean, "validation", clean=True)
     if validation:
         return Judges(validation, "validation", clean=False)
-    return Judges(training_set.training, "training", clean=True)
+    known = tuple(tile for tile in training_set.training if tile.annotated.any())
+    return Judges(known or training_set.training, "training", clean=True)
 
 
 def evaluate(

@@ -52,7 +52,7 @@ class PreviewArrays(Protocol):
 class Previewing(Protocol):
     """What can be asked for a preview."""
 
-    def preview(self, source: ImageSource, box: Box) -> PreviewArrays:
+    def preview(self, source: ImageSource, box: Box, image_id: str) -> PreviewArrays:
         """The teacher's view, leaving no trace in the training."""
         ...
 
@@ -81,7 +81,7 @@ def answer_preview(
     box = box.clip(source.shape)
     if box.empty:
         raise SemisegError("The preview's box lies outside the image.")
-    arrays = training.preview(source, box)
+    arrays = training.preview(source, box, request.image_id)
     make_folder(folder)
     _forget_old(folder, kept)
     target = make_folder(folder / request.id)
