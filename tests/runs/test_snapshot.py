@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ from projects import make_project
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.project.corrections import Corrections, CorrectionStore
+from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import LearnedBox
@@ -18,6 +21,7 @@ from napari_semiseg.runs.snapshot import (
     take_snapshot,
     training_set,
 )
+from napari_semiseg.segmentation.trust import Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +118,48 @@ def test_inputs_come_back_as_they_were_although_labelling_went_on(
     ]
     facts = ("n_channels", "classes", "task", "pixel_size", "pixel_unit")
     assert [getattr(known, f) for f in facts] == [getattr(after, f) for f in facts]
+
+
+def test_corrections_come_back_although_correcting_went_on(project: Project) -> None:
+    item = project.image("cells1.tif")
+    store, whole = CorrectionStore(project), Box.whole(item.shape)
+    said = Corrections.unset(whole)
+    said.owners[60:66, 10:20] = Owner.HUMAN
+    said.classes[62, 30:40] = 2
+    said.trust[:, 50:70], said.trust[5:9, 5:9] = Trust.TRUSTED, Trust.NOT_TRUSTED
+    store.write(item, whole, said, {})
+    before = take_snapshot(project)
+    run = RunFolder.create(project.folder, "actis")
+    save_inputs(run, before)
+    store.write(item, whole, Corrections.unset(whole), {})
+    for found in (before.training_set, load_inputs(run, project)):
+        (area,) = [t for t in found.labelled if t.image_id == item.id]
+        kinds = np.full(item.shape, 255)
+        kinds[area.box.slices] = area.class_overrides
+        np.testing.assert_array_equal(kinds, said.classes)
+        known = np.zeros(item.shape, bool)
+        known[area.box.slices] = area.annotated
+        np.testing.assert_array_equal(known, said.background)
+        np.testing.assert_array_equal(found.trust(item.id, whole), said.trust)
+        part = Box((3, 40), (20, 31))
+        np.testing.assert_array_equal(
+            found.trust(item.id, part), said.trust[part.slices]
+        )
+        told = {image.image_id for image in found.unlabelled if image.trust}
+        assert told == {item.id}
+    assert not training_set(project).trust(item.id, whole).any()
+
+
+def test_inputs_written_before_there_were_overrides_are_read(project: Project) -> None:
+    run = RunFolder.create(project.folder, "actis")
+    save_inputs(run, take_snapshot(project))
+    path = run.inputs / "inputs.json"
+    content = json.loads(path.read_text())
+    for tile in content["tiles"]:
+        del tile["class_overrides"]
+    path.write_text(json.dumps({**content, "schema_version": 1}))
+    found = load_inputs(run, project)
+    assert [tile.class_overrides for tile in found.labelled] == [None, None]
 
 
 def test_resuming_without_inputs_or_image_is_a_sentence(

@@ -1,6 +1,7 @@
 """What a run learns from, frozen at its start and kept in its folder.
 
-Labelled tiles are copied, because the user goes on labelling while the run trains.
+Labelled tiles and what was said of pseudo-labels are copied, because the user goes on
+labelling while the run trains.
 Images are not: they are recognised by their content.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 import tifffile
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.files import read_json, replace_file, write_json
+from napari_semiseg.files import make_folder, read_json, replace_file, write_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.training_set import (
     LabelledTile,
@@ -21,6 +22,12 @@ from napari_semiseg.learning.training_set import (
     UnlabelledImage,
 )
 from napari_semiseg.project.labelled import labelled_areas
+from napari_semiseg.runs.frozen_trust import (
+    FrozenTrust,
+    freeze_trust,
+    load_trust,
+    save_trust,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.lineage import LearnedBox
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: neither class overrides nor trust.
 EXCLUSION_MARGIN = 32
 """Pixels around validation tiles that are not drawn as unlabelled ones either."""
 
@@ -82,7 +89,12 @@ def take_snapshot(
     tiles = tuple(_tile(project, area, ancestors) for area in areas)
     present = [item for item in pool if item.id not in lost]
     unlabelled = tuple(
-        UnlabelledImage(project.source(item), item.id, _excluded(item, areas))
+        UnlabelledImage(
+            project.source(item),
+            item.id,
+            _excluded(item, areas),
+            freeze_trust(project, item),
+        )
         for item in present
     )
     found = TrainingSet(
@@ -105,6 +117,9 @@ def save_inputs(run: RunFolder, snapshot: Snapshot) -> None:
         name = f"tile-{number:04d}"
         _write_tile(run.inputs, name, tile)
         tiles.append({"name": name, **_tile_facts(tile)})
+    for image in known.unlabelled:
+        if isinstance(image.trust, FrozenTrust):
+            save_trust(image.trust, make_folder(_trust_folder(run, image.image_id)))
     content = {
         "schema_version": SCHEMA_VERSION,
         "images": snapshot.hashes,
@@ -150,6 +165,7 @@ def load_inputs(run: RunFolder, project: Project) -> TrainingSet:
             project.source(images[one["image_id"]]),
             one["image_id"],
             tuple(_box(box) for box in one["excluded"]),
+            load_trust(_trust_folder(run, one["image_id"])),
         )
         for one in content["unlabelled"]
     )
@@ -182,6 +198,7 @@ def _tile(
         role=area.role,
         source=source,
         clean=not any(learned.touches(*known) for learned in ancestors),
+        class_overrides=area.class_overrides,
     )
 
 
@@ -215,6 +232,7 @@ def _tile_facts(tile: LabelledTile) -> dict[str, Any]:
         "role": tile.role,
         "clean": tile.clean,
         "classes": [[number, kind] for number, kind in tile.classes.items()],
+        "class_overrides": tile.class_overrides is not None,
     }
 
 
@@ -223,6 +241,10 @@ def _unlabelled_facts(image: UnlabelledImage) -> dict[str, Any]:
         "image_id": image.image_id,
         "excluded": [[list(box.origin), list(box.size)] for box in image.excluded],
     }
+
+
+def _trust_folder(run: RunFolder, image_id: str) -> Path:
+    return run.inputs / "trust" / image_id
 
 
 def _box(content: Any) -> Box:
@@ -235,6 +257,8 @@ def _write_tile(folder: Path, name: str, tile: LabelledTile) -> None:
         "instances": tile.instances,
         "annotated": tile.annotated.astype(np.uint8),
     }
+    if tile.class_overrides is not None:
+        arrays["overrides"] = tile.class_overrides
     for kind, array in arrays.items():
         _write_tiff(folder / f"{name}-{kind}.tif", array)
 
@@ -264,6 +288,9 @@ def _read_tile(
         origin=tuple(facts["origin"]),
         role=facts["role"],
         clean=facts["clean"],
+        class_overrides=(
+            read("overrides").reshape(size) if facts.get("class_overrides") else None
+        ),
     )
     item = images.get(tile.image_id)
     return tile if item is None else replace(tile, source=project.source(item))
