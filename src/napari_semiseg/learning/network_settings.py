@@ -40,9 +40,19 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    architecture: Architecture = "unet"
-    encoder: Annotated[str, Field(min_length=1)] = "auto"
-    weights: Annotated[str, Field(min_length=1)] = "auto"
+    architecture: Architecture = Field(
+        "unet", description="Decoder, of segmentation-models-pytorch"
+    )
+    encoder: Annotated[str, Field(min_length=1)] = Field(
+        "auto",
+        description="Encoder of segmentation-models-pytorch; auto: efficientnet-b5 on "
+        "a GPU, mobilenet_v2 elsewhere",
+    )
+    weights: Annotated[str, Field(min_length=1)] = Field(
+        "auto",
+        description="What the encoder starts from: imagenet, none, a file, or auto: "
+        "imagenet where it can be had",
+    )
 
     def resolve(self, device: object) -> NetworkSettings:
         """Replace the encoder ``auto`` by the default of a device.
