@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QCoreApplication, QObject, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs import asking
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.server_folder import ServerFolder
     from napari_semiseg.runs.serving import RunningServer
     from napari_semiseg.viewer.desk import Desk
-
-_QUITTING = 2.0  # Seconds that leaving napari may wait for a server to end.
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class Server(QObject):
         desk: Desk,
         start: Callable[[Path], RunningServer] = start_server,
     ) -> None:
-        super().__init__()
+        super().__init__(desk.session)
         self._desk = desk
         self._start = start
         self._running: RunningServer | None = None
@@ -102,9 +100,6 @@ class Server(QObject):
         self.default_device: str | None = None
         self._arrived.connect(self._take)
         desk.session.project_changed.connect(self.stop)
-        application = QCoreApplication.instance()
-        if application is not None:
-            application.aboutToQuit.connect(self._quit)
 
     @property
     def running(self) -> bool:
@@ -159,7 +154,8 @@ class Server(QObject):
         # Another event for the next process: this one's thread has yet to read it.
         self._given_up = threading.Event()
         self._leave_unanswered()
-        # It may be in the middle of a prediction, and takes a second or two to end.
+        # It may be in the middle of a prediction, and takes a second or two to end. If
+        # this process leaves before that, it sees so and ends by itself.
         thread = threading.Thread(
             target=running.stop, name="napari-semiseg-leaving", daemon=True
         )
@@ -172,9 +168,6 @@ class Server(QObject):
             return
         self._closed = True
         self._desk.session.project_changed.disconnect(self.stop)
-        application = QCoreApplication.instance()
-        if application is not None:
-            application.aboutToQuit.disconnect(self._quit)
         self.stop()
 
     def wait_ended(self, seconds: float) -> bool:
@@ -183,11 +176,6 @@ class Server(QObject):
         for thread in self._leaving:
             thread.join(max(0.0, end - time.monotonic()))
         return not any(thread.is_alive() for thread in self._leaving)
-
-    def _quit(self) -> None:
-        self.close()
-        # One that is late ends by itself: it looks for this process.
-        self.wait_ended(_QUITTING)
 
     def _ask(self, signal: Any, ask: Callable[[ServerFolder], Request]) -> str | None:
         folder = self._folder()
