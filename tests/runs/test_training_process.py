@@ -207,7 +207,7 @@ def test_failing_preview_does_not_end_the_run(run: RunFolder) -> None:
         run, {2: lambda: send_preview(run.control, "cells", Box((0, 0), (4, 4)))}
     )
 
-    def broken(source: object, box: Box) -> None:
+    def broken(source: object, box: Box, image_id: str) -> None:
         raise out_of_memory()
 
     training.preview = broken  # type: ignore[method-assign, assignment]
