@@ -43,7 +43,7 @@ def test_an_older_project_is_migrated(
     )
     opened.update_settings(preset="paper")
     written = json.loads(path.read_text())
-    assert (written["schema_version"], written["task"]) == (1, "semantic")
+    assert (written["schema_version"], written["task"]) == (2, "semantic")
 
 
 def test_a_version_without_a_way_on_is_refused(project: Project) -> None:

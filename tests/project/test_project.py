@@ -285,5 +285,5 @@ def test_odd_and_constant_images(
 
 def test_the_file_is_plain_json(project: Project) -> None:
     raw = json.loads((project.folder / "project.json").read_text())
-    assert raw["schema_version"] == 1
-    assert raw["images"][0]["shape"] == [40, 60]
+    assert raw["schema_version"] == 2
+    assert raw["images"][0]["full_shape"] == [40, 60]

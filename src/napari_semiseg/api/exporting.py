@@ -145,9 +145,10 @@ class _Exporter:
         return WrittenImage(subject.name, tuple(files), n_objects)
 
     def _measure(self, item: ImageItem, mask: ExportedMask) -> Path:
-        pixels = self._project.frame(item).read(Box.whole(item.shape))
-        objects = read_labels(mask.path, item.shape)
-        table = measure(objects, pixels, item.pixel_size, item.pixel_unit or "pixel")
+        pixels = self._project.frame(item).read(Box.whole(item.full_shape))
+        objects = read_labels(mask.path, item.full_shape)
+        size, unit = item.full_pixel_size, item.pixel_unit or "pixel"
+        table = measure(objects, pixels, size, unit)
         return write_table(mask.path.with_suffix(".csv"), table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from napari_semiseg.project.accepting import AcceptReport, accept_objects, accep
 from napari_semiseg.project.annotation import box_words, size_words
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.project import FILE_NAME, Project
+from napari_semiseg.project.reduction import reduce_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -60,6 +62,7 @@ def init(
     axes: str | None = None,
     channels: Sequence[int] | None = None,
     role: Role = "pool",
+    reduction: int | None = None,
     on_file: Callable[[Path], None] | None = None,
 ) -> InitReport:
     """Make a project of images, or add images to the one that is there.
@@ -79,6 +82,9 @@ def init(
         How to read the files where a guess could be wrong, e.g. ``CYX`` and ``(0, 2)``.
     role
         ``test`` images never train, not even as unlabelled ones.
+    reduction
+        Scale to work at: so many pixels of the file, along Y and X, to a working pixel;
+        None: full, or that of the project.
     on_file
         Called with each file before it is read.
 
@@ -99,7 +105,7 @@ def init(
         _check_same(opened, task, classes)
     paths = [images] if isinstance(images, (str, Path)) else list(images)
     found = _relocate(opened, paths)
-    result = opened.add_images(paths, axes, channels, role, on_file)
+    result = opened.add_images(paths, axes, channels, role, on_file, reduction)
     missing = tuple(opened.missing())
     return InitReport(opened, created, result.added, result.skipped, found, missing)
 
@@ -129,10 +135,11 @@ def label(
     image
         Id, path, file name or stem of an image of the project.
     labels
-        Label image of the whole image (or an array of it): 0 no object, negative
-        ignore, ids >= 1.
+        Label image of the whole image in its full size (or an array of it): 0 no
+        object, negative ignore, ids >= 1.
     tiles
-        Boxes, or ``(y, x, height, width)``; None: the whole image is one tile.
+        Boxes, or ``(y, x, height, width)``, in working pixels; None: the whole image is
+        one tile.
     frame
         Of a stack, counted from 0; of the image, and of the labels where they are a
         stack too.
@@ -150,12 +157,14 @@ def label(
     item = opened.image(image, frame)
     if isinstance(labels, (str, Path)):
         which = item.frame if item.n_frames > 1 else None
-        found = read_labels(labels, item.shape, which)
+        full = read_labels(labels, item.full_shape, which)
     else:
-        found = as_labels(labels, item.shape)
+        full = as_labels(labels, item.full_shape)
+    found, vanished = reduce_labels(full, item.reduction)
     boxes = None if not tiles else [as_box(tile) for tile in tiles]
     store = AnnotationStore(opened)
-    return store.import_labels(item, found, boxes, role, fix_components=separate)
+    report = store.import_labels(item, found, boxes, role, fix_components=separate)
+    return dataclasses.replace(report, vanished_ids=vanished)
 
 
 def accept(

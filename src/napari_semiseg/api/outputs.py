@@ -12,6 +12,7 @@ from napari_semiseg.exchange.tiff import (
     write_instances,
     write_probability,
 )
+from napari_semiseg.project.reduction import Scalar, enlarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,10 +107,13 @@ def write_mask(
     instances: NDArray[np.int32],
     options: ObjectOptions,
 ) -> ExportedMask:
-    """Write objects as ``STEM.tif`` with their sidecar ``STEM.json``."""
+    """Write objects as ``STEM.tif`` with their sidecar ``STEM.json``.
+
+    Objects in working pixels come out in those of the file, as do all results.
+    """
     return write_instances(
         folder / f"{stem}.tif",
-        instances,
+        _full(instances, subject),
         axes="ZYX"[-instances.ndim :],
         **asdict(options),
         **_scale(subject),
@@ -125,11 +129,12 @@ def write_maps(
     for kind in kinds:
         path = folder / kind / f"{stem}.tif"
         if kind == "classes":
-            write_classes(path, found.classes, axes=axes, **scale)
+            write_classes(path, _full(found.classes, subject), axes=axes, **scale)
         elif kind == "probability":
-            write_probability(path, found.probability, axes=f"C{axes}", **scale)
+            probability = _full(found.probability, subject)
+            write_probability(path, probability, axes=f"C{axes}", **scale)
         elif kind == "confidence":
-            write_confidence(path, found.confidence, axes=axes, **scale)
+            write_confidence(path, _full(found.confidence, subject), axes=axes, **scale)
         else:
             continue
         written.append(path)
@@ -141,8 +146,13 @@ def memory_sentence(name: str) -> str:
     return f"{name} does not fit into the memory: cut it into smaller images."
 
 
+def _full(pixels: NDArray[Scalar], subject: Subject) -> NDArray[Scalar]:
+    return enlarge(pixels, subject.full_shape, subject.reduction)
+
+
 def _scale(subject: Subject) -> dict[str, Any]:
-    known = subject.pixel_size is not None and subject.pixel_unit != "pixel"
+    size = subject.full_pixel_size
+    known = size is not None and subject.pixel_unit != "pixel"
     if not known:
         return {"pixel_size": None, "unit": None}
-    return {"pixel_size": subject.pixel_size, "unit": subject.pixel_unit}
+    return {"pixel_size": size, "unit": subject.pixel_unit}

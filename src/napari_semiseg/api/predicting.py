@@ -140,6 +140,7 @@ def _subjects(
     if not names:
         items = () if project is None else project.images
         return ([] if project is None else of_project(project, items)), []
+    reduction = 1 if project is None else project.reduction
     subjects: list[Subject] = []
     skipped: list[SkippedImage] = []
     for name in dict.fromkeys(map(str, names)):
@@ -149,7 +150,7 @@ def _subjects(
             continue
         for path in expand([name]):
             try:
-                subjects += of_file(path, axes, channels)
+                subjects += of_file(path, axes, channels, reduction)
             except SemisegError as error:
                 skipped.append(SkippedImage(path, str(error), error))
     unique = {(subject.path.resolve(), subject.frame): subject for subject in subjects}

@@ -145,9 +145,11 @@ class Proposals:
 
     def _path(self, item: ImageItem) -> Path:
         chosen = "" if self._chosen is None else self._chosen.model_dump_json()
+        # At full scale the keys are those of versions that knew no other.
+        scale = "" if item.reduction == 1 else f" / {item.reduction}"
+        pixels = f"{item.content_hash}{scale}{chosen}"
         key = hashlib.blake2b(
-            self._identity + item.content_hash.encode() + chosen.encode(),
-            digest_size=8,
+            self._identity + pixels.encode(), digest_size=8
         ).hexdigest()
         return self._project.folder / "predictions" / item.id / f"{key}.tif"
 

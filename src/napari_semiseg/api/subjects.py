@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_semiseg.exchange.images import describe, open_frame
 from napari_semiseg.project.identity import fingerprint
+from napari_semiseg.project.reduction import ReducedPixels, reduced_pixel_size
 from napari_semiseg.project.sources import NormalisedSource
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 class Subject:
     """One image, or one frame of a stack.
 
-    ``open`` gives its pixels, normalised; ``item`` is None outside a project.
+    ``open`` gives its (working) pixels, normalised; ``pixel_size`` is theirs. ``item``
+    is None outside a project. ``full_shape`` and ``full_pixel_size`` are those of the
+    file, which results have whatever the ``reduction``.
     """
 
     path: Path
@@ -33,6 +36,9 @@ class Subject:
     pixel_size: tuple[float, ...] | None
     pixel_unit: str | None
     open: Callable[[], ImageSource]
+    full_shape: tuple[int, ...]
+    full_pixel_size: tuple[float, ...] | None
+    reduction: int = 1
     item: ImageItem | None = None
 
     @property
@@ -67,6 +73,9 @@ def of_project(project: Project, items: Iterable[ImageItem]) -> list[Subject]:
             pixel_size=item.pixel_size,
             pixel_unit=item.pixel_unit,
             open=opener(item),
+            full_shape=item.full_shape,
+            full_pixel_size=item.full_pixel_size,
+            reduction=item.reduction,
             item=item,
         )
         for item in items
@@ -74,9 +83,19 @@ def of_project(project: Project, items: Iterable[ImageItem]) -> list[Subject]:
 
 
 def of_file(
-    path: Path, axes: str | None = None, channels: Sequence[int] | None = None
+    path: Path,
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+    reduction: int = 1,
 ) -> list[Subject]:
     """The frames of a file, normalised by their own percentiles, as projects do.
+
+    Parameters
+    ----------
+    axes, channels
+        How to read the file where a guess could be wrong.
+    reduction
+        Scale to predict at, that of the project whose model predicts.
 
     Raises
     ------
@@ -89,18 +108,23 @@ def of_file(
         def open_it() -> ImageSource:
             pixels = open_frame(description, frame)
             marks = fingerprint(pixels)
-            return NormalisedSource(pixels, marks.low, marks.high)
+            working = pixels if reduction == 1 else ReducedPixels(pixels, reduction)
+            return NormalisedSource(working, marks.low, marks.high)
 
         return open_it
 
+    full = description.pixel_size
     return [
         Subject(
             path=path,
             frame=frame,
             n_frames=description.n_frames,
-            pixel_size=description.pixel_size,
+            pixel_size=full and reduced_pixel_size(full, reduction),
             pixel_unit=description.pixel_unit,
             open=opener(frame),
+            full_shape=description.shape,
+            full_pixel_size=full,
+            reduction=reduction,
         )
         for frame in range(description.n_frames)
     ]

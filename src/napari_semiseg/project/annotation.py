@@ -56,29 +56,38 @@ class ImportReport:
     """What became of imported labels.
 
     ``split_ids`` are the ids that covered several separate pieces; ``fixed`` says
-    whether the pieces got ids of their own.
+    whether the pieces got ids of their own. ``vanished_ids`` are objects of the whole
+    label image that are too thin to be seen at the reduced scale of the project.
     """
 
     boxes: tuple[Box, ...]
     n_objects: int
     split_ids: tuple[int, ...] = ()
     fixed: bool = False
+    vanished_ids: tuple[int, ...] = ()
 
     @property
     def words(self) -> str:
         """The report as a sentence or two."""
         text = f"{self.n_objects} object(s) in {len(self.boxes)} tile(s)."
+        if self.vanished_ids:
+            text += (
+                f" {_some(self.vanished_ids)} are too thin to be seen at the reduced "
+                "scale and were left out."
+            )
         if not self.split_ids:
             return text
-        some = ", ".join(map(str, self.split_ids[:_SOME_IDS]))
-        more = ", ..." if len(self.split_ids) > _SOME_IDS else ""
         done = (
             "each piece now has an id of its own"
             if self.fixed
             else "ask for separate ids if the pieces are separate objects"
         )
-        count = len(self.split_ids)
-        return f"{text} {count} id(s) ({some}{more}) cover several pieces: {done}."
+        return f"{text} {_some(self.split_ids)} cover several pieces: {done}."
+
+
+def _some(ids: tuple[int, ...]) -> str:
+    more = ", ..." if len(ids) > _SOME_IDS else ""
+    return f"{len(ids)} id(s) ({', '.join(map(str, ids[:_SOME_IDS]))}{more})"
 
 
 def box_words(box: Box) -> str:

@@ -61,7 +61,8 @@ class AnnotationStore:
         if not path.is_file():
             return []
         found = read_record(path, TileList, TILES_VERSION, TILES_MIGRATIONS)
-        if (found.content_hash, found.shape) != (item.content_hash, item.shape):
+        known = (found.content_hash, found.shape)
+        if found.tiles and known != (item.content_hash, item.shape):
             raise SemisegError(
                 f"The labels in {path.parent} were made on another image than "
                 f"{item.name}: they stay where they are, and are not used."

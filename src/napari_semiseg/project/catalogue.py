@@ -10,6 +10,7 @@ from napari_semiseg.exchange.images import describe, open_frame
 from napari_semiseg.project.identity import fingerprint
 from napari_semiseg.project.places import is_image, recorded_path, stamp_of
 from napari_semiseg.project.records import ImageItem, item_id
+from napari_semiseg.project.reduction import at_reduction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,17 +39,18 @@ class AddedImages:
 def catalogue(
     path: Path,
     folder: Path,
-    *,
     axes: str | None = None,
     channels: Sequence[int] | None = None,
     role: Role = "pool",
+    reduction: int = 1,
 ) -> list[ImageItem]:
     """Read a file once and record each of its frames.
 
     Raises
     ------
     SemisegError
-        When the file cannot be read, or its axes could mean several things.
+        When the file cannot be read, its axes could mean several things, or it is too
+        small for a reduced scale.
     """
     if path.is_dir() and not is_image(path):
         raise SemisegError(f"{path} holds no image that can be read here.")
@@ -66,11 +68,11 @@ def catalogue(
                 n_frames=description.n_frames,
                 axes=description.axes,
                 channels=description.channels,
-                shape=tuple(description.shape),
+                full_shape=tuple(description.shape),
                 dtype=description.dtype,
                 n_channels=description.n_channels,
                 content_hash=marks.content_hash,
-                pixel_size=description.pixel_size,
+                full_pixel_size=description.pixel_size,
                 pixel_unit=description.pixel_unit or "pixel",
                 low=marks.low,
                 high=marks.high,
@@ -79,7 +81,7 @@ def catalogue(
                 words=description.words,
             )
         )
-    return items
+    return [at_reduction(item, reduction) for item in items]
 
 
 def fitting(

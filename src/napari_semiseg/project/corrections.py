@@ -245,14 +245,17 @@ class CorrectionStore:
 
     def _list(self, item: ImageItem) -> CorrectionList:
         path = self._folder(item) / "objects.json"
+        fresh = CorrectionList(
+            image_id=item.id, content_hash=item.content_hash, shape=item.shape
+        )
         if not path.is_file():
-            return CorrectionList(
-                image_id=item.id, content_hash=item.content_hash, shape=item.shape
-            )
+            return fresh
         found = read_record(
             path, CorrectionList, CORRECTIONS_VERSION, CORRECTIONS_MIGRATIONS
         )
         if (found.content_hash, found.shape) != (item.content_hash, item.shape):
+            if not found.objects and item.id not in self.images():
+                return fresh  # Nothing is left: the image may have another scale now.
             raise SemisegError(
                 f"The corrections in {path.parent} were made on another image than "
                 f"{item.name}: they stay where they are, and are not used."

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", bound=BaseModel)
 
-PROJECT_VERSION = 1
+PROJECT_VERSION = 2
 TILES_VERSION = 1
 CORRECTIONS_VERSION = 2
 
 # From the version of the key to the next one; the version number is set by `migrate`.
-PROJECT_MIGRATIONS: dict[int, Migration] = {}
+PROJECT_MIGRATIONS: dict[int, Migration] = {
+    # 2: images are used at a scale of their own, and name the file's shape as such. An
+    # older version would take working pixels for those of the file.
+    1: lambda raw: raw | {"images": _with_full_names(raw.get("images", []))},
+}
 TILES_MIGRATIONS: dict[int, Migration] = {}
 CORRECTIONS_MIGRATIONS: dict[int, Migration] = {
     # 2: blocks have planes for classes and trust, which are unset where they lack. An
@@ -93,3 +97,11 @@ def migrate(
         found, raw = found + 1, migrations[found](dict(raw))
         raw["schema_version"] = found
     return raw
+
+
+def _with_full_names(images: Any) -> Any:
+    """Images of format 1; what is no image is left for the validation to name."""
+    if not isinstance(images, list) or not all(isinstance(i, dict) for i in images):
+        return images
+    names = {"shape": "full_shape", "pixel_size": "full_pixel_size"}
+    return [{names.get(k, k): value for k, value in i.items()} for i in images]

@@ -13,6 +13,7 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.images import describe, open_frame
 from napari_semiseg.project.identity import content_hash
 from napari_semiseg.project.places import possible_places, stamp_of
+from napari_semiseg.project.reduction import ReducedPixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.exchange.images import LazyFrame
     from napari_semiseg.geometry import Box
+    from napari_semiseg.project.identity import RawPixels
     from napari_semiseg.project.records import FileStamp, ImageItem
 
 # Systems allow a process about a thousand open files; a project may have more images.
@@ -56,8 +58,8 @@ class ImageOpener:
             "Put it back, or name the folder it is in now."
         )
 
-    def pixels(self, item: ImageItem) -> ItemPixels:
-        """Pixels of an image whose file need not stay open between two reads.
+    def pixels(self, item: ImageItem) -> RawPixels:
+        """Working pixels of an image whose file need not stay open between two reads.
 
         Raises
         ------
@@ -65,7 +67,8 @@ class ImageOpener:
             As `open` does, now; and later if the file goes away.
         """
         self.kept(item)
-        return ItemPixels(self, item)
+        pixels = ItemPixels(self, item)
+        return pixels if item.reduction == 1 else ReducedPixels(pixels, item.reduction)
 
     def kept(self, item: ImageItem) -> LazyFrame:
         """The image, open since a recent use or opened again."""
@@ -116,7 +119,7 @@ class ImageOpener:
 
 @dataclass(frozen=True, eq=False)
 class ItemPixels:
-    """Raw pixels of one image of a project, opened when they are read."""
+    """Pixels of the file of one image of a project, opened when they are read."""
 
     opener: ImageOpener
     item: ImageItem
@@ -124,7 +127,7 @@ class ItemPixels:
     @property
     def shape(self) -> tuple[int, ...]:
         """Spatial shape."""
-        return self.item.shape
+        return self.item.full_shape
 
     @property
     def n_channels(self) -> int:
@@ -148,7 +151,7 @@ def _open_alike(item: ImageItem, path: Path) -> LazyFrame:
         raise _other_pixels(item, path)
     frame = open_frame(description, item.frame)
     found = (tuple(frame.shape), np.dtype(frame.dtype).name, frame.n_channels)
-    if found != (item.shape, item.dtype, item.n_channels):
+    if found != (item.full_shape, item.dtype, item.n_channels):
         raise _other_pixels(item, path)
     return frame
 

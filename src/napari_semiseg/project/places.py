@@ -56,6 +56,18 @@ def stamp_of(path: Path) -> FileStamp | None:
     )
 
 
+def moved(item: ImageItem, path: Path | None, folder: Path) -> ImageItem:
+    """The image where it is now; as it was where ``path`` is None."""
+    if path is None:
+        return item
+    place = {
+        "path": recorded_path(path, folder),
+        "seen_at": path.as_posix(),
+        "stamp": stamp_of(path),
+    }
+    return item.model_copy(update=place)
+
+
 def is_image(path: Path) -> bool:
     """Whether this is an image that can be read, by its name, and not a hidden one."""
     return not path.name.startswith(".") and exchange.is_image(path)

@@ -14,6 +14,7 @@ from napari_semiseg.project.catalogue import (
     catalogue,
     fitting,
 )
+from napari_semiseg.project.labels_there import is_labelled
 from napari_semiseg.project.locks import project_lock
 from napari_semiseg.project.migrations import (
     PROJECT_MIGRATIONS,
@@ -25,11 +26,11 @@ from napari_semiseg.project.places import (
     expand,
     find_item,
     images_below,
+    moved,
     possible_places,
-    recorded_path,
-    stamp_of,
 )
-from napari_semiseg.project.records import ImageItem, ProjectFile
+from napari_semiseg.project.records import ImageItem, ProjectFile, class_names
+from napari_semiseg.project.reduction import at_reduction
 from napari_semiseg.project.sources import NormalisedSource
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Project:
         place = Path(folder).expanduser().resolve()
         if (place / FILE_NAME).exists():
             raise SemisegError(f"{place} is a project already: open it instead.")
-        names = _class_names(classes)
+        names = class_names(classes)
         make_folder(place)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         project = cls(place, ProjectFile(task=task, classes=names, created=created))
@@ -122,6 +123,11 @@ class Project:
         return self._file.images
 
     @property
+    def reduction(self) -> int:
+        """So many pixels of the files, along Y and X, make a working pixel."""
+        return self.images[0].reduction if self.images else 1
+
+    @property
     def settings(self) -> Mapping[str, JsonValue]:
         """Choices that belong to the project, by name."""
         return self._file.settings
@@ -147,6 +153,7 @@ class Project:
         channels: Sequence[int] | None = None,
         role: Role = "pool",
         progress: Callable[[Path], None] | None = None,
+        reduction: int | None = None,
     ) -> AddedImages:
         """Add image files, and the images directly in folders; bad ones are skipped.
 
@@ -158,22 +165,23 @@ class Project:
             ``test`` images never train, not even as unlabelled ones.
         progress
             Called with each file before it is read.
+        reduction
+            Scale to work at: so many pixels of the file to a working pixel; None: as
+            the other images.
 
         Returns
         -------
         AddedImages
             New items, one a frame, and the files skipped with the reason.
         """
+        scale = self._scale_for_new(reduction)
         read, skipped = [], []
         for path in expand(paths):
             if progress:
                 progress(path)
             try:
-                read.append(
-                    catalogue(
-                        path, self.folder, axes=axes, channels=channels, role=role
-                    )
-                )
+                items = catalogue(path, self.folder, axes, channels, role, scale)
+                read.append(items)
             except SemisegError as error:
                 skipped.append(SkippedImage(path, str(error), error))
         with project_lock(self.folder):
@@ -184,7 +192,7 @@ class Project:
         return AddedImages(joined.added, (*skipped, *joined.skipped))
 
     def frame(self, item: ImageItem) -> LazyFrame:
-        """Raw pixels of an image, after making sure that they are its pixels.
+        """Pixels of the file, whatever the scale; it is made sure that they are right.
 
         Raises
         ------
@@ -194,7 +202,7 @@ class Project:
         return self._opener.open(item)
 
     def source(self, item: ImageItem) -> NormalisedSource:
-        """Pixels of an image, normalised by its stored percentiles (an `ImageSource`).
+        """Working pixels, normalised by the stored percentiles (an `ImageSource`).
 
         Raises
         ------
@@ -205,7 +213,8 @@ class Project:
 
     def describe(self, item: ImageItem) -> str:
         """The image in words: name, channels, frames, size."""
-        return f"{item.name}: {item.words}"
+        scale = "" if item.reduction == 1 else f", used at 1/{item.reduction} its size"
+        return f"{item.name}: {item.words}{scale}"
 
     def missing(self) -> list[ImageItem]:
         """Images whose file is not where it was."""
@@ -226,20 +235,30 @@ class Project:
         search = self._opener.search
         found = {item.id: path for item in lost if (path := search(item, files))}
         if found:
-            with project_lock(self.folder):
-                images = [self._moved(i, found.get(i.id)) for i in self.reload().images]
-                self._write(self._with_images(images))
+            self._change_images(lambda i: moved(i, found.get(i.id), self.folder))
             self._opener.forget()
         return len(found)
 
+    def set_reduction(self, reduction: int) -> None:
+        """Work on all images at another scale; see `add_images`.
+
+        Raises
+        ------
+        SemisegError
+            When something is labelled already, or an image is too small.
+        """
+        if reduction != self.reduction and is_labelled(self):
+            raise SemisegError(
+                "The scale cannot change any more: there are tiles or corrections that "
+                "were drawn at the present one. Make a new project for another scale."
+            )
+        self._change_images(lambda item: at_reduction(item, reduction))
+
     def set_role(self, item: ImageItem, role: Role) -> ImageItem:
         """Make an image part of the pool, or hold it out for testing."""
-        with project_lock(self.folder):
-            images = [
-                i.model_copy(update={"role": role}) if i.id == item.id else i
-                for i in self.reload().images
-            ]
-            self._write(self._with_images(images))
+        self._change_images(
+            lambda i: i.model_copy(update={"role": role}) if i.id == item.id else i
+        )
         return self.image(item)
 
     def update_settings(self, **settings: JsonValue) -> None:
@@ -253,6 +272,18 @@ class Project:
         self._file = _read(self.folder)
         return self._file
 
+    def _scale_for_new(self, reduction: int | None) -> int:
+        if reduction is not None and self.images and reduction != self.reduction:
+            raise SemisegError(
+                f"The images of this project are used at 1/{self.reduction} of their "
+                "size, and all need one scale: change it for all of them first."
+            )
+        return reduction or self.reduction
+
+    def _change_images(self, change: Callable[[ImageItem], ImageItem]) -> None:
+        with project_lock(self.folder):
+            self._write(self._with_images(map(change, self.reload().images)))
+
     def _with_images(self, images: Iterable[ImageItem]) -> ProjectFile:
         return self._file.model_copy(update={"images": tuple(images)})
 
@@ -261,28 +292,7 @@ class Project:
         write_json(self.folder / FILE_NAME, file.model_dump(mode="json"))
         self._file = file
 
-    def _moved(self, item: ImageItem, path: Path | None) -> ImageItem:
-        if path is None:
-            return item
-        place = {
-            "path": recorded_path(path, self.folder),
-            "seen_at": path.as_posix(),
-            "stamp": stamp_of(path),
-        }
-        return item.model_copy(update=place)
-
 
 def _read(folder: Path) -> ProjectFile:
     path = folder / FILE_NAME
     return read_record(path, ProjectFile, PROJECT_VERSION, PROJECT_MIGRATIONS)
-
-
-def _class_names(classes: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in classes)
-    if not all(names) or len(set(names)) != len(names) or not names:
-        raise SemisegError(
-            "Give each class a name of its own, such as: nucleus,debris."
-        )
-    if "background" in names:
-        raise SemisegError("background is always class 0: name the other classes.")
-    return names

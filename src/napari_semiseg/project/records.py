@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.migrations import PROJECT_VERSION, TILES_VERSION
+from napari_semiseg.project.reduction import reduced_pixel_size, reduced_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Task = Literal["instances", "semantic"]
 Role = Literal["pool", "test"]
@@ -49,12 +54,16 @@ class ImageItem(FrozenRecord):
     axes, channels
         As the file was read, so that it is read the same way again; ``channels`` None
         for all.
-    shape, dtype, n_channels
-        Spatial shape, type of the raw pixels, number of channels.
+    full_shape, dtype, n_channels
+        Spatial shape in the file, type of the raw pixels, number of channels.
+    reduction
+        How many pixels of the file, along Y and X, make one working pixel. Everything
+        else in the project is in working pixels, as `shape` and `pixel_size` are; the
+        hash is of the file's pixels, whatever the scale.
     content_hash
         Of shape, type and pixels of this frame (`napari_semiseg.project.identity`).
-    pixel_size, pixel_unit
-        Size of a pixel along each spatial axis; None when unknown.
+    full_pixel_size, pixel_unit
+        Size of a pixel of the file along each spatial axis; None when unknown.
     low, high
         Percentiles 1 and 99.8 of each channel, the normalisation of this image.
     role
@@ -72,17 +81,29 @@ class ImageItem(FrozenRecord):
     n_frames: int = 1
     axes: str
     channels: tuple[int, ...] | None = None
-    shape: tuple[int, ...]
+    full_shape: tuple[int, ...]
+    reduction: int = 1
     dtype: str
     n_channels: int
     content_hash: str
-    pixel_size: tuple[float, ...] | None = None
+    full_pixel_size: tuple[float, ...] | None = None
     pixel_unit: str = "pixel"
     low: tuple[float, ...]
     high: tuple[float, ...]
     role: Role = "pool"
     stamp: FileStamp | None = None
     words: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape in working pixels."""
+        return reduced_shape(self.full_shape, self.reduction)
+
+    @property
+    def pixel_size(self) -> tuple[float, ...] | None:
+        """Size of a working pixel along each spatial axis; None when unknown."""
+        size = self.full_pixel_size
+        return size and reduced_pixel_size(size, self.reduction)
 
     @property
     def name(self) -> str:
@@ -127,6 +148,24 @@ class ProjectFile(FrozenRecord):
     images: tuple[ImageItem, ...] = ()
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     created: str
+
+
+def class_names(classes: Sequence[str]) -> tuple[str, ...]:
+    """Distinct names of classes, without the background.
+
+    Raises
+    ------
+    SemisegError
+        When a name is empty, twice there, or that of the background.
+    """
+    names = tuple(name.strip() for name in classes)
+    if not all(names) or len(set(names)) != len(names) or not names:
+        raise SemisegError(
+            "Give each class a name of its own, such as: nucleus,debris."
+        )
+    if "background" in names:
+        raise SemisegError("background is always class 0: name the other classes.")
+    return names
 
 
 def item_id(stem: str, content_hash: str, frame: int, n_frames: int) -> str:
