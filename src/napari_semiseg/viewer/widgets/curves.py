@@ -1,0 +1,158 @@
+"""One small plot of how a training goes: loss, validation score, coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
+    from napari_semiseg.viewer.run_view import Curves
+    from napari_semiseg.viewer.traces import Curve
+
+_HEIGHT = 130
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A colour that is seen on dark and on light ground, and words."""
+
+    colour: str
+    label: str
+    share: bool = False
+    dots: bool = False
+
+
+# Told apart by people who see no red or no green as well.
+_LOOKS = {
+    "loss": _Look("#d9820f", "loss"),
+    "score": _Look("#3f8fd2", "validation score", dots=True),
+    "coverage": _Look("#2a9d74", "coverage", share=True),
+}
+_TIP = (
+    "Loss (left scale, logarithmic): how far the network is from the labels; it should "
+    "fall.\nValidation score (right scale): precision x recall on your validation "
+    "tiles; 1 is perfect.\nCoverage (right scale): share of the unlabelled pixels that "
+    "the training trusts."
+)
+
+
+class CurvesPlot(QWidget):
+    """Draws `Curves` with a scale for losses and one from 0 to 1 for the others."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # A style sheet reaches the widgets inside after the change has been told.
+        self._theme_timer = QTimer(self)
+        self._theme_timer.setSingleShot(True)
+        self._theme_timer.timeout.connect(self._take_theme)
+        self._plot = pg.PlotWidget()
+        self._plot.setFixedHeight(_HEIGHT)
+        self._plot.setMinimumWidth(40)
+        self._plot.setMouseEnabled(False, False)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setToolTip(_TIP)
+        self._plot.setAccessibleName("Curves of the training")
+        # The wheel belongs to the column that scrolls.
+        self._plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        item = self._plot.getPlotItem()
+        item.setLogMode(y=True)
+        item.showAxis("right")
+        self._shares = pg.ViewBox(enableMouse=False, enableMenu=False)
+        item.scene().addItem(self._shares)
+        item.getAxis("right").linkToView(self._shares)
+        self._shares.setXLink(item)
+        self._shares.setYRange(0, 1, padding=0.02)
+        item.vb.sigResized.connect(self._fit)
+        self._items = {name: _curve_item(look) for name, look in _LOOKS.items()}
+        item.addItem(self._items["loss"])
+        for name in ("score", "coverage"):
+            self._shares.addItem(self._items[name])
+        self._legend = QLabel()
+        self._legend.setWordWrap(True)
+        self._legend.setToolTip(_TIP)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._plot)
+        column.addWidget(self._legend)
+        self._take_theme()
+
+    def show_curves(self, curves: Curves, n_steps: int | None) -> None:
+        """Draw curves; ``n_steps`` is the width of the plot, where it is known."""
+        for name, item in self._items.items():
+            curve: Curve = getattr(curves, name)
+            values = curve.values
+            if name == "loss":  # A loss of 0 has no logarithm.
+                values = np.maximum(values, 1e-12)
+            item.setData(curve.steps, values)
+        last = curves.loss.steps[-1] if curves.loss.steps.size else 1
+        # Nothing to be seen is left of the first step, or right of the last.
+        self._plot.setXRange(0, max(n_steps or last, 1), padding=0.01)
+        self._legend.setText(_legend(curves))
+
+    def drawn(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of a curve as they were given to the plot."""
+        steps, values = self._items[name].getOriginalDataset()
+        return (np.empty(0), np.empty(0)) if steps is None else (steps, values)
+
+    def legend(self) -> str:
+        """What is said under the plot."""
+        return self._legend.text()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        changes = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
+        if event is not None and event.type() in changes:
+            self._theme_timer.start()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Take the theme that the plot is first seen in."""
+        super().showEvent(event)
+        self._take_theme()
+
+    def _fit(self) -> None:
+        item = self._plot.getPlotItem()
+        self._shares.setGeometry(item.vb.sceneBoundingRect())
+        self._shares.linkedViewChanged(item.vb, self._shares.XAxis)
+
+    def _take_theme(self) -> None:
+        palette = self._legend.palette()
+        ground = palette.color(QPalette.ColorRole.Window)
+        text = palette.color(QPalette.ColorRole.WindowText)
+        self._plot.setBackground(ground)
+        for side in ("left", "right", "bottom"):
+            axis = self._plot.getPlotItem().getAxis(side)
+            axis.setPen(text)
+            axis.setTextPen(text)
+            axis.setStyle(tickLength=-4, tickTextOffset=3)
+
+
+def _curve_item(look: _Look) -> pg.PlotDataItem:
+    item = pg.PlotDataItem(pen=pg.mkPen(look.colour, width=2))
+    if look.dots:  # It is measured at a few steps only.
+        item.setSymbol("o")
+        item.setSymbolSize(5)
+        item.setSymbolBrush(look.colour)
+        item.setSymbolPen(None)
+    return item
+
+
+def _legend(curves: Curves) -> str:
+    parts = []
+    for name, look in _LOOKS.items():
+        last = getattr(curves, name).last
+        if last is not None:
+            number = f"{last:.0%}" if look.share else f"{last:.3g}"
+            square = f'<span style="color:{look.colour}">\N{BLACK SQUARE}</span>'
+            parts.append(f"{square}&nbsp;{look.label}&nbsp;{number}")
+    return " &nbsp; ".join(parts)
