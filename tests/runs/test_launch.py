@@ -11,12 +11,15 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import read_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
+from napari_semiseg.project.corrections import Corrections, CorrectionStore
+from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.control import send, send_preview
 from napari_semiseg.runs.events import EventFollower
 from napari_semiseg.runs.folder import find_run
 from napari_semiseg.runs.launch import steps_for, train
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.segmentation.trust import Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +49,18 @@ def weights(run: RunFolder) -> dict[str, np.ndarray]:
     return load_file(run.model / "model.safetensors")
 
 
+def correct(project: Project, trust: Trust, kind: int) -> None:
+    """Say something of the second image's pixels and pseudo-labels."""
+    item = project.images[1]
+    box = Box((20, 10), (40, 50))
+    said = Corrections.unset(box)
+    said.trust[:, 20:], said.classes[3:30, 2:9] = trust, kind
+    said.owners[30:38, :12] = Owner.HUMAN
+    CorrectionStore(project).write(item, box, said, {})
+
+
 def test_stopped_and_resumed_run_equals_the_unbroken_one(project: Project) -> None:
+    correct(project, Trust.TRUSTED, 2)
     consistency = {
         "labelled_batch": 2,
         "unlabelled_batch": 2,
@@ -81,6 +95,7 @@ def test_stopped_and_resumed_run_equals_the_unbroken_one(project: Project) -> No
     run = find_run(project.folder, record.id)
     events = EventFollower(run.events).read()
     assert [e["step"] for e in events if e["event"] == "preview"] == [2]
+    correct(project, Trust.NOT_TRUSTED, 1)  # For the next run, not for this one.
     again = train(project.folder, run=run)
     assert (again.state, again.threads, again.seed) == ("finished", 1, 3)
     resumed, expected = weights(run), weights(unbroken)
