@@ -1,0 +1,41 @@
+"""The canvas of the viewer: its size, and looking at a part of the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari.components import Camera
+    from napari.viewer import Viewer
+
+    from napari_semiseg.geometry import Box
+    from napari_semiseg.viewer.placement import Placement
+
+_UNKNOWN = (600, 800)
+
+
+def camera_of(viewer: Viewer) -> Camera:
+    """The camera, which newer versions of napari keep in the scene."""
+    scene = getattr(viewer, "scene", None)
+    return viewer.camera if scene is None else scene.camera
+
+
+def canvas_size(viewer: Viewer) -> tuple[int, int]:
+    """Height and width of the canvas in screen pixels."""
+    canvas = getattr(viewer, "canvas", None)
+    # Older versions of napari keep the size to themselves.
+    size = getattr(viewer, "_canvas_size", _UNKNOWN) if canvas is None else canvas.size
+    height, width = size
+    return int(height), int(width)
+
+
+def look_at(viewer: Viewer, placement: Placement, box: Box, share: float = 0.7) -> None:
+    """Move the camera so that a box fills that share of the canvas."""
+    low = np.array(placement.to_world([o - 0.5 for o in box.origin]))
+    high = np.array(placement.to_world([e - 0.5 for e in box.end]))
+    extent = np.maximum(np.abs(high - low), 1e-9)
+    camera = camera_of(viewer)
+    camera.center = tuple((low + high) / 2)
+    camera.zoom = share * float(np.min(np.array(canvas_size(viewer)) / extent))

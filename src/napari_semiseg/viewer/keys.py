@@ -1,0 +1,115 @@
+"""The keys of the dock: one table for the buttons and for the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtCore import QObject
+from qtpy.QtGui import QKeySequence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_semiseg.viewer.desk import Desk
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key and what it does.
+
+    Attributes
+    ----------
+    sequence
+        As napari reads it, e.g. ``Shift+S``.
+    words
+        What pressing it does.
+    """
+
+    sequence: str
+    words: str
+
+    @property
+    def shown(self) -> str:
+        """The key as this computer writes it."""
+        native = QKeySequence.SequenceFormat.NativeText
+        return QKeySequence(self.sequence).toString(native)
+
+
+# None of them is a key of napari's own, for whichever layer is active.
+KEYS: dict[str, Key] = {
+    "new id": Key("N", "Paint the next object"),
+    "split": Key("Shift+S", "Give the pieces of an object ids of their own"),
+    "merge": Key("Shift+M", "Make two objects one"),
+    "ignore": Key("Shift+I", "Paint pixels that nothing is to be learned from"),
+    "fill": Key("Shift+F", "Fill the tile with the objects of the model"),
+    "previous tile": Key(",", "Go to the tile before"),
+    "next tile": Key(".", "Go to the next tile"),
+    "done": Key("Shift+D", "Every object of the tile is outlined"),
+    "no objects": Key("0", "There is no object in the tile"),
+    "validation": Key("H", "Done, and held out to measure the model"),
+    "to do": Key("U", "The tile is not done yet"),
+    "accept object": Key("K", "Accept the object under the cursor"),
+    "accept tile": Key("Shift+K", "Accept all objects of a tile"),
+    "reject": Key("Shift+X", "Reject the object under the cursor"),
+    "give back": Key("Shift+G", "Give a correction back to the model"),
+    "next image": Key("Shift+N", "Go to the image most worth a look"),
+    "teacher layers": Key("Shift+W", "Show or hide the layers of the model"),
+    "peek": Key("W", "See the bare image as long as the key is held"),
+}
+"""All keys, by the name of what they do."""
+
+
+class Keys(QObject):
+    """Binds functions to keys of the viewer while the dock lives."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.session)
+        self._viewer = desk.viewer
+        self._before: dict[str, Any] = {}
+
+    def bind(
+        self,
+        name: str,
+        press: Callable[[], object],
+        release: Callable[[], object] | None = None,
+    ) -> None:
+        """Call a function when a key is pressed, and another when it is let go.
+
+        Parameters
+        ----------
+        name
+            One of `KEYS`.
+        """
+        key = coerce_keybinding(KEYS[name].sequence)
+        self._before.setdefault(name, self._viewer.keymap.get(key))
+        bound = _held(press, release) if release else _pressed(press)
+        self._viewer.bind_key(key, bound, overwrite=True)
+
+    def close(self) -> None:
+        """Give the keys back to those who had them before."""
+        for name, before in self._before.items():
+            key = coerce_keybinding(KEYS[name].sequence)
+            self._viewer.keymap.pop(key, None)
+            if before is not None:
+                self._viewer.keymap[key] = before
+        self._before = {}
+
+
+def _pressed(press: Callable[[], object]) -> Callable[[Any], None]:
+    def bound(viewer: Any) -> None:
+        press()
+
+    return bound
+
+
+def _held(
+    press: Callable[[], object], release: Callable[[], object]
+) -> Callable[[Any], Iterator[None]]:
+    def bound(viewer: Any) -> Iterator[None]:
+        press()
+        yield
+        release()
+
+    return bound

@@ -1,0 +1,69 @@
+"""Changes of a tile's labels as a whole, each the new labels of the tile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from skimage.measure import label
+
+from napari_semiseg.project.owners import merge
+from napari_semiseg.segmentation.classes import split_components
+from napari_semiseg.viewer.colours import free_numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Labels = NDArray[np.int32]
+
+
+def fill_unlabelled(
+    labels: Labels, proposal: Labels, looked_at: NDArray[np.bool_]
+) -> Labels:
+    """Put proposed objects where nobody has said anything yet.
+
+    Parameters
+    ----------
+    labels, proposal
+        int32 ``(*S)``: 0 unlabelled or no object, -1 ignore, ids >= 1.
+    looked_at
+        bool ``(*S)``: where 0 means that there is no object.
+
+    Returns
+    -------
+    NDArray[np.int32]
+        ``(*S)``: ``labels``, and the proposal's objects under new numbers; those mostly
+        covered by ``labels`` are left out.
+    """
+    top = max(int(labels.max(initial=0)), 0)
+    merged = merge(labels, proposal, looked_at | (labels != 0))
+    return _renumbered(merged, merged > top, top)
+
+
+def split_object(labels: Labels, number: int) -> Labels | None:
+    """Give all pieces of an object but the largest new numbers; None if it is one."""
+    pieces, count = label(labels == number, connectivity=labels.ndim, return_num=True)
+    if count < 2:
+        return None
+    largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+    new = labels.copy()
+    fresh = (pieces > 0) & (pieces != largest)
+    top = max(int(labels.max()), 0)
+    new[fresh] = top + pieces[fresh]
+    return _renumbered(new, fresh, top)
+
+
+def separated(labels: Labels) -> tuple[Labels, tuple[int, ...]]:
+    """Give each separate piece its own number; and the numbers that had several."""
+    pieces, report = split_components(labels)
+    top = max(int(labels.max(initial=0)), 0)
+    return _renumbered(pieces, pieces > top, top), tuple(sorted(report.split))
+
+
+def _renumbered(labels: Labels, fresh: NDArray[np.bool_], top: int) -> Labels:
+    """Numbers above ``top`` for the ``fresh`` pixels, none in the colour of ignore."""
+    names, dense = np.unique(labels[fresh], return_inverse=True)
+    new = labels.copy()
+    if len(names):
+        new[fresh] = free_numbers(top, len(names))[dense.reshape(-1)]
+    return new
