@@ -21,6 +21,7 @@ COMMANDS = (
     "train",
     "predict",
     "rank",
+    "suggest",
     "accept",
     "evaluate",
     "export",
@@ -45,7 +46,7 @@ def test_every_command_has_help_with_an_example(
 
 def test_fixed_options_are_there(cli: Callable[..., Done]) -> None:
     fixed = {
-        "init": "--task --classes --axes --channels",
+        "init": "--task --classes --axes --channels --reduce",
         "label": "--tile --frame --role",
         "train": "--method --preset --steps --minutes --network --encoder --weights "
         "--device --seed --settings --start --resume --threads",
@@ -53,6 +54,7 @@ def test_fixed_options_are_there(cli: Callable[..., Done]) -> None:
         "accept": "--tile --object",
         "evaluate": "--json",
         "export": "-o",
+        "suggest": "-n --size --add --json",
         "demo": "--headless",
         "doctor": "--json",
     }

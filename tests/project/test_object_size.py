@@ -85,6 +85,10 @@ def test_objects_wider_than_half_a_tile_bring_a_warning() -> None:
     assert "90 px wide" in warning.sentence
     assert warning.reduction == 3
     assert 90 / warning.reduction <= 128 / 4
+    again = size_warning(ObjectSize(90.0, "estimated"), 128, present=2)
+    assert again is not None
+    assert again.reduction == 6
+    assert "reduced 6 times" in again.sentence
     assert size_warning(ObjectSize(300.0, "unsure"), 128) is None
     labelled = size_warning(ObjectSize(20.0, "measured", widest=100.0), 128)
     assert labelled is not None

@@ -24,6 +24,7 @@ from napari_semiseg.api.outputs import (
 from napari_semiseg.api.predicting import predict
 from napari_semiseg.api.ranking import RankedImage, rank
 from napari_semiseg.api.running import RunOverview, pause, resume, status, stop
+from napari_semiseg.api.suggesting import Suggestion, suggest
 from napari_semiseg.api.training import train
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Progress",
     "RankedImage",
     "RunOverview",
+    "Suggestion",
     "WrittenImage",
     "accept",
     "evaluate",
@@ -47,5 +49,6 @@ __all__ = [
     "resume",
     "status",
     "stop",
+    "suggest",
     "train",
 ]

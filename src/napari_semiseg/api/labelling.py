@@ -84,14 +84,16 @@ def init(
         ``test`` images never train, not even as unlabelled ones.
     reduction
         Scale to work at: so many pixels of the file, along Y and X, to a working pixel;
-        None: full, or that of the project.
+        None: full, or that of the project. Another one than that of the project is for
+        all its images, as long as nothing is labelled.
     on_file
         Called with each file before it is read.
 
     Raises
     ------
     SemisegError
-        When the project cannot be made, or has another task or other classes.
+        When the project cannot be made, has another task or other classes, or is
+        labelled at another scale.
     """
     if task == "semantic":
         raise SemisegError(
@@ -103,6 +105,8 @@ def init(
     else:
         opened = Project.open(project)
         _check_same(opened, task, classes)
+        if reduction is not None:
+            opened.set_reduction(reduction)
     paths = [images] if isinstance(images, (str, Path)) else list(images)
     found = _relocate(opened, paths)
     result = opened.add_images(paths, axes, channels, role, on_file, reduction)

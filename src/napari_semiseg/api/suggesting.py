@@ -74,6 +74,5 @@ def suggest(
         store = AnnotationStore(opened)
         for one in tiles:
             store.add_tile(one.item, one.box)
-    return Suggestion(
-        tuple(tiles), side, object_size, size_warning(object_size, side), add
-    )
+    warning = size_warning(object_size, side, opened.reduction)
+    return Suggestion(tuple(tiles), side, object_size, warning, add)

@@ -16,6 +16,7 @@ from napari_semiseg.cli import (
     results,
     runs,
     serving,
+    suggesting,
     training,
     viewing,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "results",
     "runs",
     "serving",
+    "suggesting",
     "training",
     "viewing",
 ]

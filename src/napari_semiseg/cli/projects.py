@@ -39,13 +39,15 @@ _MANY = 20  # Images that are listed one by one.
         "napari-semiseg init my-project images/*.tif",
         "napari-semiseg init my-project stack.tif --axes TYX",
         "napari-semiseg init my-project held-out --role test",
+        "napari-semiseg init my-project --reduce 3",
     )
 )
 def init(
     project: ProjectArgument,
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files and folders.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="Image files and folders."),
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option("--task", help="instances, or semantic (not there yet)."),
@@ -69,12 +71,25 @@ def init(
     test: Annotated[
         bool, typer.Option("--test", help="The same as --role test.")
     ] = False,
+    reduce: Annotated[
+        int | None,
+        typer.Option(
+            "--reduce",
+            min=1,
+            metavar="N",
+            help="Work at a scale reduced N times, for objects wider than half a tile. "
+            "Results are written at full size.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a project of images, or add images to a project."""
     from napari_semiseg import api
     from napari_semiseg.cli.showing import display
 
+    if not images and reduce is None:
+        raise typer.BadParameter("name image files or folders", param_hint="IMAGE...")
+    paths = images or []
     if task not in (None, "instances", "semantic"):
         raise typer.BadParameter("choose instances or semantic", param_hint="--task")
     if role not in ("pool", "test"):
@@ -83,14 +98,15 @@ def init(
         count = iter(range(1 << 62))
         report = api.init(
             project,
-            images,
+            paths,
             task=task,  # type: ignore[arg-type]
             classes=names(classes),
             axes=axes,
             channels=channel_numbers(channels),
             role="test" if test else role,  # type: ignore[arg-type]
+            reduction=reduce,
             on_file=lambda path: shown.progress(
-                next(count), len(images), f"{path.name}"
+                next(count), len(paths), f"{path.name}"
             ),
         )
     for one in report.skipped:

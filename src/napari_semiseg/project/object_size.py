@@ -66,8 +66,8 @@ class ObjectSize:
 class SizeWarning:
     """Objects are too large for their tiles.
 
-    ``reduction`` is the scale to offer: working pixels so many times as wide as those
-    of now. ``sentence`` says it to the user.
+    ``reduction`` is the scale to offer, for `Project.set_reduction`; ``sentence`` says
+    it to the user.
     """
 
     sentence: str
@@ -118,10 +118,21 @@ def suggest_tile_size(size: ObjectSize | float | None) -> int:
     return min(max(side, SMALLEST_TILE), LARGEST_TILE)
 
 
-def size_warning(size: ObjectSize, tile_size: int) -> SizeWarning | None:
+def size_warning(
+    size: ObjectSize, tile_size: int, present: int = 1
+) -> SizeWarning | None:
     """Warn of objects that are wider than half a tile; None if all is well.
 
     Estimates of which we are unsure warn of nothing; labelled objects always do.
+
+    Parameters
+    ----------
+    size
+        In working pixels of the present scale.
+    tile_size
+        Side of the tiles.
+    present
+        The reduction there is now.
     """
     sure = size.diameter if size.confidence != "unsure" else None
     widths = [width for width in (sure, size.widest) if width is not None]
@@ -129,7 +140,7 @@ def size_warning(size: ObjectSize, tile_size: int) -> SizeWarning | None:
     if 2 * widest <= tile_size:
         return None
     typical = max(sure or widest, widest / 2)
-    reduction = max(2, math.ceil(_REDUCED_ACROSS * typical / tile_size))
+    reduction = present * max(2, math.ceil(_REDUCED_ACROSS * typical / tile_size))
     return SizeWarning(
         f"Some objects are about {widest:.0f} px wide, more than half a tile of "
         f"{tile_size} px: a tile would show parts of objects only. Work at a scale "
