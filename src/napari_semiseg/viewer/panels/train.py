@@ -1,0 +1,223 @@
+"""The step that trains: what to do, how it goes, what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import QTimer
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.methods import METHODS
+from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.viewer.pace import PaceBook
+from napari_semiseg.viewer.run_words import short_words
+from napari_semiseg.viewer.widgets.buttons import allow, button, note
+from napari_semiseg.viewer.widgets.panel import Panel
+from napari_semiseg.viewer.widgets.run_progress import RunProgress
+from napari_semiseg.viewer.widgets.train_setup import TrainSetup
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qtpy.QtGui import QShowEvent
+    from qtpy.QtWidgets import QWidget
+
+    from napari_semiseg.runs.folder import RunFolder
+    from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.run_view import RunView
+
+_LOG_BYTES = 20_000
+_LOG_EVERY = 2000  # Milliseconds between two readings of a log that is open.
+_MODELS = 20  # Earlier models that are offered to go on from.
+
+
+class TrainPanel(Panel):
+    """Controls and progress of the training."""
+
+    title: ClassVar[str] = "Train"
+    about: ClassVar[str] = (
+        "Learn from the labelled tiles, and from the images without labels. It goes on "
+        "in the background: paint on meanwhile."
+    )
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._fact = ""
+        self._pace = PaceBook(desk)
+        self.setup = TrainSetup()
+        self.train = button("Train", "Start to learn from the labels", self._train)
+        self.reason = note()
+        self.progress = RunProgress()
+        for part in (self.setup, self.train, self.reason, self.progress):
+            self.rows.addWidget(part)
+        self._log_timer = QTimer(self)
+        self._log_timer.setInterval(_LOG_EVERY)
+        self._log_timer.timeout.connect(self._read_log)
+        self._connect()
+        self._begin()
+
+    def fact(self) -> str:
+        """How the training stands."""
+        training = self._desk.training
+        view = training.view
+        method = METHODS.get(view.method)
+        title = view.method if method is None else method.settings.title
+        return short_words(view, title, training.why_not())
+
+    def refresh(self) -> None:
+        """Show how the training stands."""
+        self._show()
+        self.fact_changed.emit(self._fact)
+
+    def close_panel(self) -> None:
+        """Disconnect."""
+        self._log_timer.stop()
+        self._pace.close()
+        desk = self._desk
+        desk.training.changed.disconnect(self._on_change)
+        desk.training.ended.disconnect(self._on_end)
+        desk.session.project_changed.disconnect(self._begin)
+        desk.session.model_changed.disconnect(self._look_for_models)
+        desk.server.ready.disconnect(self._show_devices)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Measure the pace of a method that is new here, once it is looked at."""
+        super().showEvent(event)
+        self._measure()
+
+    def _show(self) -> None:
+        training = self._desk.training
+        view, why_not = training.view, training.why_not()
+        self.setup.setVisible(not view.living)
+        self.train.setVisible(not view.living)
+        allow(self.train, why_not)
+        ground = training.ground
+        words = "" if ground is None else f"It will learn from {ground.words}."
+        self.reason.setText(why_not or words)
+        self.reason.setVisible(not view.living)
+        self.progress.setVisible(view.state != "none")
+        self.progress.show_run(view, training.why_not_resumed())
+        self._fact = self.fact()
+
+    def _on_change(self) -> None:
+        before = self._fact
+        self._show()
+        # A run changes ten times a second, its line of fact once in a while.
+        if self._fact != before:
+            self.fact_changed.emit(self._fact)
+
+    def _connect(self) -> None:
+        desk = self._desk
+        desk.training.changed.connect(self._on_change)
+        desk.training.ended.connect(self._on_end)
+        desk.session.project_changed.connect(self._begin)
+        desk.session.model_changed.connect(self._look_for_models)
+        desk.server.ready.connect(self._show_devices)
+        self._pace.changed.connect(self._show_pace)
+        self.setup.valueChanged.connect(self._on_choice)
+        self.progress.pause_asked.connect(desk.training.pause)
+        self.progress.resume_asked.connect(desk.training.resume)
+        self.progress.stop_asked.connect(desk.training.stop)
+        self.progress.go_on_asked.connect(desk.training.resume_ended)
+        self.progress.log_opened.connect(self._on_log)
+
+    def _begin(self) -> None:
+        """Show what is remembered of a project."""
+        self.setup.show_models([], has_model=False)
+        self.setup.setValue(self._desk.training.choice)
+        self._show_devices()
+        self._show_pace()
+        self._look_for_models()
+        self.refresh()
+
+    def _train(self) -> None:
+        choice = self.setup.value()
+        self._desk.training.start(
+            self.setup.settings,
+            minutes=choice.minutes,
+            device=choice.device,
+            start=choice.start,
+        )
+
+    def _on_choice(self) -> None:
+        self._show_pace()
+        self._measure()
+
+    def _show_pace(self) -> None:
+        method = self.setup.method.currentData()
+        self.setup.show_pace(self._pace.seconds_per_step(method))
+
+    def _measure(self) -> None:
+        """Have the pace measured by a server that runs already, if that is possible."""
+        idle = self._desk.training.why_not() is None
+        if self.isVisible() and idle and self._desk.server.running:
+            self._pace.measure(self.setup.value())
+
+    def _show_devices(self) -> None:
+        server = self._desk.server
+        devices = [(device.name, device.words) for device in server.devices]
+        self.setup.show_devices(devices, server.default_device)
+
+    def _look_for_models(self) -> None:
+        project = self._desk.session.project
+        if project is not None:
+            folder = project.folder
+            self._desk.background.submit(
+                lambda: earlier_models(folder), self._know_models, topic="models"
+            )
+
+    def _know_models(self, found: tuple[list[tuple[str, str]], bool]) -> None:
+        runs, has_model = found
+        self.setup.show_models(runs, has_model=has_model)
+
+    def _on_end(self, _view: RunView) -> None:
+        self._look_for_models()
+        if self.progress.log_is_open:
+            self._read_log()
+
+    def _on_log(self, is_open: bool) -> None:
+        if is_open:
+            self._read_log()
+            self._log_timer.start()
+        else:
+            self._log_timer.stop()
+
+    def _read_log(self) -> None:
+        run = self._desk.training.run_folder
+        if run is not None:
+            self._desk.background.submit(
+                lambda: log_tail(run.log), self.progress.show_log, topic="log"
+            )
+
+
+def log_tail(path: Path) -> str:
+    """The end of what a training process has said."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _LOG_BYTES))
+            return file.read().decode(errors="replace").strip() or "Nothing yet."
+    except OSError:
+        return "Nothing yet."
+
+
+def earlier_models(project_folder: Path) -> tuple[list[tuple[str, str]], bool]:
+    """Id and words of runs with a model, newest first, and whether one is in use."""
+    found: list[tuple[str, str]] = []
+    accepted = False
+    for run in reversed(list_runs(project_folder)):
+        if run.has_model:
+            with contextlib.suppress(SemisegError, ValueError):
+                accepted |= bool(run.record().accepted)
+                found.append((run.id, _model_words(run)))
+    return found[:_MODELS], accepted
+
+
+def _model_words(run: RunFolder) -> str:
+    record = run.record()
+    method = METHODS.get(record.method)
+    title = record.method if method is None else method.settings.title
+    made = datetime.fromisoformat(record.created).astimezone()
+    return f"{title}, {made:%Y-%m-%d %H:%M}"

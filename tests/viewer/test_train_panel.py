@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from projects import make_project
+from qtpy.QtWidgets import QLabel
+from training_desk import WrittenRun, close_desk, make_desk
+
+from napari_semiseg.files import write_json
+from napari_semiseg.geometry import Box
+from napari_semiseg.learning.methods import METHODS, make_settings
+from napari_semiseg.viewer.pace import earlier_paces
+from napari_semiseg.viewer.panels.train import TrainPanel
+from napari_semiseg.viewer.run_view import RunView
+from napari_semiseg.viewer.run_words import duration_words, headline, short_words
+from napari_semiseg.viewer.training import Training
+from napari_semiseg.viewer.training_choice import TrainingChoice
+from napari_semiseg.viewer.widgets.effort import EffortEdit
+from napari_semiseg.viewer.widgets.train_setup import TrainSetup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from napari_semiseg.project.project import Project
+
+TILE = Box((0, 0), (64, 64))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "p", {0: [(TILE, "training")]})
+
+
+@pytest.fixture
+def desk(qtbot: QtBot) -> Iterator[Any]:
+    made = make_desk()
+    made.training = Training(made)
+    yield made
+    close_desk(made)
+
+
+@pytest.fixture
+def panel(desk: Any, qtbot: QtBot) -> Iterator[TrainPanel]:
+    made = TrainPanel(desk)
+    qtbot.addWidget(made)
+    made.resize(340, 700)
+    made.show()
+    yield made
+    made.close_panel()
+
+
+def opened(desk: Any, project: Project, qtbot: QtBot) -> None:
+    desk.session.open(project)
+    qtbot.waitUntil(lambda: desk.training.ground is not None)
+    qtbot.waitUntil(lambda: not desk.background.busy)
+
+
+def texts(panel: TrainPanel) -> str:
+    return "\n".join(
+        one.text() for one in panel.findChildren(QLabel) if one.isVisible()
+    )
+
+
+def test_it_is_narrow_enough(panel: TrainPanel) -> None:
+    assert panel.minimumSizeHint().width() <= 340
+
+
+def test_nothing_labelled(
+    desk: Any, panel: TrainPanel, tmp_path: Path, qtbot: QtBot
+) -> None:
+    assert not panel.train.isEnabled()
+    opened(desk, make_project(tmp_path / "q", {0: [(TILE, "to do")]}), qtbot)
+    assert not panel.train.isEnabled()
+    assert "No tile is labelled" in panel.train.toolTip()
+    assert "No tile is labelled" in panel.reason.text()
+    assert panel.fact() == "nothing to learn from yet"
+    assert not panel.progress.isVisible()
+
+
+def test_ready_and_started_as_chosen(
+    desk: Any,
+    panel: TrainPanel,
+    project: Project,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened(desk, project, qtbot)
+    assert panel.train.isEnabled()
+    assert panel.fact() == "ready"
+    assert "1 tile" in panel.reason.text()
+    started: list[Any] = []
+    monkeypatch.setattr(desk.training, "start", lambda *a, **k: started.append((a, k)))
+    setup = panel.setup
+    setup.method.setCurrentIndex(setup.method.findData("supervised"))
+    setup.effort.set_value(None, 50)
+    setup.form.edit("tile_size").set_value(64)
+    setup.form.edit("tile_size").changed.emit()
+    panel.train.click()
+    settings = make_settings("supervised", "default", {"tile_size": 64, "steps": 50})
+    assert started == [
+        ((settings,), {"minutes": None, "device": "auto", "start": "last"})
+    ]
+
+
+def test_a_run_from_start_to_verdict(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    run = WrittenRun(project)
+    facts: list[str] = []
+    panel.fact_changed.connect(facts.append)
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(lambda: desk.training.active is not None)
+    run.begin()
+    for _ in range(20):
+        run.make_step(device_bytes=1_400_000_000)
+    progress = panel.progress
+    qtbot.waitUntil(lambda: progress.bar.value() == 20)
+    assert progress.bar.maximum() == 100
+    assert "step 20 of 100" in progress.steps.text()
+    assert "on cpu, 1.4 GB" in progress.steps.text()
+    assert "Learning from your labels" in progress.headline.text()
+    assert not panel.setup.isVisible()
+    assert not panel.train.isVisible()
+    assert progress.curves.isVisible()
+    assert facts[-1].startswith("ACTIS, 20%")
+    n_facts = len(facts)
+    progress.pause.click()
+    assert run.requests() == ["pause"]
+    assert not progress.pause.isEnabled()
+    run.write("answered", kind="pause", request="?")
+    run.write("paused")
+    qtbot.waitUntil(progress.resume.isVisible)
+    assert progress.resume.isEnabled()
+    assert facts[-1] == "ACTIS, 20%, paused"
+    assert len(facts) - n_facts <= 3  # Its line does not flicker.
+    progress.resume.click()
+    assert run.requests() == ["resume"]
+    run.write("unpaused")
+    run.write("finishing")
+    qtbot.waitUntil(lambda: "saving the model" in panel.fact())
+    assert not progress.stop.isEnabled()
+    run.end(
+        accepted=False,
+        verdict="It is not better than the model in use: 0.700 against 0.800.",
+        tuned_on="2 validation tiles",
+        scores={"validation.ap_actis": 0.7},
+    )
+    qtbot.waitUntil(panel.train.isVisible)
+    assert "0.700 against 0.800" in texts(panel)
+    assert "Score 0.70 of 1 on 2 validation tiles." in texts(panel)
+    assert panel.fact() == "old model kept, score 0.70"
+    assert not progress.go_on.isVisible()
+
+
+def test_a_failed_run_offers_log_and_resume(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    run = WrittenRun(project)
+    run.begin()
+    run.make_step()
+    run.save_checkpoint()
+    run.folder.log.write_text("first\nlast words")
+    run.end("failed", failure="The disk is full. Free some space, then resume.")
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(panel.progress.go_on.isVisible)
+    assert panel.progress.go_on.isEnabled()
+    assert "Free some space" in texts(panel)
+    panel.progress.open_log.click()
+    qtbot.waitUntil(lambda: "last words" in panel.progress.log.toPlainText())
+    assert panel.train.isVisible()
+
+
+def test_devices_become_known(desk: Any, panel: TrainPanel, qtbot: QtBot) -> None:
+    assert panel.setup.device.itemText(0) == "automatic (not known yet)"
+    desk.server.devices = (
+        SimpleNamespace(name="cpu", words="CPU, 4 cores"),
+        SimpleNamespace(name="cuda:0", words="A big GPU"),
+    )
+    desk.server.default_device = "cuda:0"
+    desk.server.ready.emit()
+    assert panel.setup.device.itemText(0) == "automatic (A big GPU)"
+    assert panel.setup.device.count() == 3
+    panel.setup.device.setCurrentIndex(1)
+    assert panel.setup.value().device == "cpu"
+
+
+def test_the_choice_of_the_project_is_shown(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    run = WrittenRun(project)
+    run.begin()
+    write_json(run.folder.model / "model.json", {})
+    run.end(accepted=True, verdict="First.")
+    choice = TrainingChoice(
+        method="actis",
+        changes={"seed": 3, "steps": 900},
+        minutes=None,
+        device="cuda:1",
+        start=run.folder.id,
+    )
+    project.update_settings(**choice.entry())
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(lambda: panel.setup.begin_with.count() == 3)
+    # The model was not known when the choice was shown, and is chosen all the same.
+    assert panel.setup.value().start == run.folder.id
+    assert panel.setup.settings == choice.settings()
+    assert panel.setup.effort.minutes is None
+
+
+def test_pace_of_earlier_runs(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    run = WrittenRun(project)
+    run.begin()
+    for _ in range(10):
+        run.make_step(seconds=0.5)
+    run.end(accepted=True, verdict="First.")
+    assert earlier_paces(project.folder) == {"actis": 0.5}
+    opened(desk, project, qtbot)
+    panel.setup.effort.set_value(5, 600)
+    panel.setup.effort.valueChanged.emit()
+    assert "About 600 steps here." in texts(panel)
+    panel.setup.effort.set_value(None, 7200)
+    panel.setup.effort.valueChanged.emit()
+    assert "About 60 min here." in texts(panel)
+    assert desk.server.asked == []
+
+
+def test_pace_is_measured_once_where_nothing_is_known(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    desk.server.running = True
+    opened(desk, project, qtbot)
+    assert "measured in the first minute" in texts(panel)
+    for steps in (5, 6):
+        panel.setup.effort.set_value(None, steps)
+        panel.setup.effort.valueChanged.emit()
+    assert len(desk.server.asked) == 1
+    panel.setup.effort.set_value(None, 100)
+    desk.server.paced.emit(
+        {"event": "pace", "request": "pace-1", "steps_per_minute": 50}
+    )
+    assert "About 2 min here." in texts(panel)
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+@pytest.mark.parametrize("method", METHODS)
+def test_setup_edits_every_choice(qtbot: QtBot, method: str, preset: Any) -> None:
+    setup = TrainSetup()
+    qtbot.addWidget(setup)
+    choice = TrainingChoice(
+        method=method, preset=preset, changes={"seed": 5}, minutes=None
+    )
+    setup.setValue(choice)
+    assert setup.value() == choice
+    assert setup.settings == choice.settings()
+
+
+def test_paper_preset_brings_its_number_of_steps(qtbot: QtBot) -> None:
+    setup = TrainSetup()
+    qtbot.addWidget(setup)
+    setup.preset.setCurrentIndex(setup.preset.findData("paper"))
+    method = setup.method.currentData()
+    assert setup.effort.minutes is None
+    assert setup.settings == make_settings(method, "paper")
+    assert setup.value().changes == {}
+
+
+def test_comparison_method_starts_from_scratch(qtbot: QtBot) -> None:
+    setup = TrainSetup()
+    qtbot.addWidget(setup)
+    setup.show_models([("run", "words")], has_model=True)
+    assert setup.begin_with.isEnabled()
+    setup.method.setCurrentIndex(setup.method.findData("supervised"))
+    assert not setup.begin_with.isEnabled()
+    assert "from scratch" in setup.begin_with.toolTip()
+
+
+def test_effort_keeps_minutes_between_its_stops(qtbot: QtBot) -> None:
+    effort = EffortEdit()
+    qtbot.addWidget(effort)
+    effort.set_value(7, 600)
+    assert effort.minutes == 7
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (2, "5 s"),
+        (41, "40 s"),
+        (100, "2 min"),
+        (3000, "50 min"),
+        (7800, "2 h 10 min"),
+        (7200, "2 h"),
+        (260_000, "3 days"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration_words(seconds) == words
+
+
+def test_unknown_stage_is_called_by_its_name() -> None:
+    view = RunView(state="training", stage="second")
+    assert headline(view) == "Stage second."
+    view = RunView(state="died", sentence="Killed.")
+    assert short_words(view, "ACTIS", None) == "broken off: see why"
