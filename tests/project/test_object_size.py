@@ -40,6 +40,12 @@ def test_the_width_of_discs_is_found(radius: float, dark: bool) -> None:
     assert found == pytest.approx(2 * radius, rel=0.3)
 
 
+def test_shading_is_no_object() -> None:
+    x = np.linspace(0, np.pi, 384, dtype=np.float32)
+    shaded = discs(10) + 1.5 * np.sin(x) * np.sin(x)[:, None]
+    assert blob_diameter(shaded) == pytest.approx(20, rel=0.3)
+
+
 def test_an_even_image_has_no_objects() -> None:
     assert blob_diameter(np.full((200, 200), 0.5, np.float32)) is None
     assert blob_diameter(np.zeros((6, 6), np.float32)) is None
