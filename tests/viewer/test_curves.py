@@ -31,7 +31,7 @@ def test_curves_are_drawn_on_their_own_scales(plot: CurvesPlot) -> None:
     plot.show_curves(Curves(curve(10, 1, 0), curve(0.2, 0.5), curve(0.7)), 100)
     steps, values = plot.drawn("loss")
     assert steps.tolist() == [1, 2, 3]
-    assert values.tolist() == [10, 1, 1e-12]
+    assert values.tolist() == [1, 0, -12]
     assert plot.drawn("coverage")[1].tolist() == [0.2, 0.5]
     assert plot.drawn("score")[1].tolist() == [0.7]
     assert "loss&nbsp;0" in plot.legend()
@@ -46,6 +46,21 @@ def test_absent_curves_are_not_in_the_legend(plot: CurvesPlot) -> None:
     plot.show_curves(Curves(), None)
     assert plot.legend() == ""
     assert plot.drawn("loss")[0].size == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.1, 1.0, ["0.1", "0.2", "0.5", "1"]),
+        (0.35, 0.4, ["0.5"]),
+        (1e-3, 1.0, ["0.001", "0.01", "0.1", "1"]),
+    ],
+)
+def test_ticks_of_losses(
+    plot: CurvesPlot, low: float, high: float, ticks: list[str]
+) -> None:
+    plot.show_curves(Curves(curve(high, low)), None)
+    assert plot.loss_ticks() == ticks
 
 
 @pytest.mark.parametrize("ground", ["#262930", "#ffffff"])

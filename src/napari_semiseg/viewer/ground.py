@@ -34,14 +34,17 @@ class Ground:
 
     @property
     def words(self) -> str:
-        """For people: ``6 tiles, 2 more to judge by``."""
-        parts = [f"{self.training} tile{'' if self.training == 1 else 's'}"]
+        """What a run would do with it, a sentence."""
+        words = f"Will learn from {_count_of(self.training, 'tile')}"
         if self.corrected:
-            images = "image" if self.corrected == 1 else "images"
-            parts.append(f"corrections in {self.corrected} {images}")
+            words += f" and corrections in {_count_of(self.corrected, 'image')}"
         if self.validation:
-            parts.append(f"{self.validation} more to judge by")
-        return ", ".join(parts)
+            words += f"; {_count_of(self.validation, 'validation tile')} will judge it"
+        return f"{words}."
+
+
+def _count_of(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def count_ground(project: Project) -> Ground:

@@ -56,8 +56,9 @@ def explanation(view: RunView) -> str:
         return ""
     if view.state in ("failed", "died"):
         return view.sentence
-    parts = [view.verdict or "", score_words(view)]
-    return " ".join(part for part in parts if part)
+    verdict, score = view.verdict or "", main_score(view)
+    told = score is not None and f"{score:.3f}" in verdict
+    return verdict if told else f"{verdict} {score_words(view)}".strip()
 
 
 def score_words(view: RunView) -> str:
@@ -93,11 +94,11 @@ def progress_words(view: RunView) -> str:
 
 
 def place_words(view: RunView) -> str:
-    """``on cuda:0, 1.4 GB``."""
+    """``cuda:0, 1.4 GB``."""
     if view.device is None:
         return ""
     memory = "" if view.memory_bytes is None else f", {size_words(view.memory_bytes)}"
-    return f"on {view.device}{memory}"
+    return f"{view.device}{memory}"
 
 
 def short_words(view: RunView, title: str, why_not: str | None) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFrame
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.methods import METHODS
@@ -51,7 +52,16 @@ class TrainPanel(Panel):
         self.train = button("Train", "Start to learn from the labels", self._train)
         self.reason = note()
         self.progress = RunProgress()
-        for part in (self.setup, self.train, self.reason, self.progress):
+        self._line = QFrame()
+        self._line.setFrameShape(QFrame.Shape.HLine)
+        # What came of the last run is read before another is set up.
+        for part in (
+            self.progress,
+            self._line,
+            self.setup,
+            self.train,
+            self.reason,
+        ):
             self.rows.addWidget(part)
         self._log_timer = QTimer(self)
         self._log_timer.setInterval(_LOG_EVERY)
@@ -95,10 +105,10 @@ class TrainPanel(Panel):
         self.train.setVisible(not view.living)
         allow(self.train, why_not)
         ground = training.ground
-        words = "" if ground is None else f"It will learn from {ground.words}."
-        self.reason.setText(why_not or words)
+        self.reason.setText(why_not or ("" if ground is None else ground.words))
         self.reason.setVisible(not view.living)
         self.progress.setVisible(view.state != "none")
+        self._line.setVisible(view.state != "none" and not view.living)
         self.progress.show_run(view, training.why_not_resumed())
         self._fact = self.fact()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from qtpy.QtGui import QShowEvent
 
     from napari_semiseg.viewer.run_view import Curves
     from napari_semiseg.viewer.traces import Curve
 
 _HEIGHT = 130
+_LEAST = 1e-12  # A loss of 0 has no logarithm.
+_MOST_TICKS = 4
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,13 @@ class CurvesPlot(QWidget):
         # The wheel belongs to the column that scrolls.
         self._plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         item = self._plot.getPlotItem()
-        item.setLogMode(y=True)
         item.showAxis("right")
         self._shares = pg.ViewBox(enableMouse=False, enableMenu=False)
         item.scene().addItem(self._shares)
         item.getAxis("right").linkToView(self._shares)
         self._shares.setXLink(item)
-        self._shares.setYRange(0, 1, padding=0.02)
+        self._shares.setYRange(0, 1, padding=0.04)
+        item.getAxis("right").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         item.vb.sigResized.connect(self._fit)
         self._items = {name: _curve_item(look) for name, look in _LOOKS.items()}
         item.addItem(self._items["loss"])
@@ -91,8 +95,9 @@ class CurvesPlot(QWidget):
         for name, item in self._items.items():
             curve: Curve = getattr(curves, name)
             values = curve.values
-            if name == "loss":  # A loss of 0 has no logarithm.
-                values = np.maximum(values, 1e-12)
+            if name == "loss":
+                values = np.log10(np.maximum(values, _LEAST))
+                self._plot.getPlotItem().getAxis("left").setTicks([_ticks(values)])
             item.setData(curve.steps, values)
         last = curves.loss.steps[-1] if curves.loss.steps.size else 1
         # Nothing to be seen is left of the first step, or right of the last.
@@ -100,9 +105,14 @@ class CurvesPlot(QWidget):
         self._legend.setText(_legend(curves))
 
     def drawn(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of a curve as they were given to the plot."""
+        """Steps and values of a curve in its plot; of losses, the logarithm."""
         steps, values = self._items[name].getOriginalDataset()
         return (np.empty(0), np.empty(0)) if steps is None else (steps, values)
+
+    def loss_ticks(self) -> list[str]:
+        """The losses that are written beside the plot."""
+        values = self.drawn("loss")[1]
+        return [words for _, words in _ticks(values)]
 
     def legend(self) -> str:
         """What is said under the plot."""
@@ -145,6 +155,22 @@ def _curve_item(look: _Look) -> pg.PlotDataItem:
         item.setSymbolBrush(look.colour)
         item.setSymbolPen(None)
     return item
+
+
+def _ticks(logarithms: NDArray[np.float64]) -> list[tuple[float, str]]:
+    """A few round losses in the range of a curve: 1, 2, 5, 10, or 1, 10, 100."""
+    if not logarithms.size:
+        return []
+    low, high = float(logarithms.min()), float(logarithms.max())
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    fine = [(factor, decade) for decade in decades for factor in (1, 2, 5)]
+    coarse = [(1, decade) for decade in decades]
+    for among in (fine, coarse, coarse[:: 1 + len(coarse) // _MOST_TICKS]):
+        found = [math.log10(factor) + decade for factor, decade in among]
+        inside = [place for place in found if low - 0.1 <= place <= high + 0.1]
+        if len(inside) <= _MOST_TICKS:
+            break
+    return [(place, f"{10**place:.3g}") for place in inside]
 
 
 def _legend(curves: Curves) -> str:

@@ -113,7 +113,9 @@ class RunProgress(QWidget):
         self.bar.setRange(0, 0 if waiting or not view.n_steps else view.n_steps)
         self.bar.setValue(view.step or 0)
         parts = (progress_words(view), place_words(view))
-        self._show_text(self.steps, " ".join(part for part in parts if part))
+        self._show_text(
+            self.steps, " \N{MIDDLE DOT} ".join(part for part in parts if part)
+        )
 
     def _show_buttons(self, view: RunView, why_not_resumed: str | None) -> None:
         self._living.setVisible(view.living)

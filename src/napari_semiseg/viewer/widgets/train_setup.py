@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.settings import Settings
 
 _PRESETS = {
-    "default": "default (few tiles, minutes)",
-    "paper": "paper (as it was published)",
+    "default": "default (for few tiles)",
+    "paper": "paper (as published)",
 }
 _PRESET_TIP = (
     "default: values that suit 1 to 20 labelled tiles and minutes of training.\n"
@@ -111,7 +111,7 @@ class TrainSetup(QWidget):
 
     def show_models(self, runs: Sequence[tuple[str, str]], *, has_model: bool) -> None:
         """Offer models to go on from, each a run's id and words."""
-        used = "the model in use" if has_model else "scratch (there is no model yet)"
+        used = "the model in use" if has_model else "scratch (no model yet)"
         places = [("last", used)]
         if has_model:
             places.append(("scratch", "scratch"))
@@ -175,9 +175,13 @@ class TrainSetup(QWidget):
             if minutes is None:
                 words = "How long that takes is told in the first minute."
         elif minutes is None:
-            words = f"About {duration_words(self.effort.steps * pace)} here."
+            words = (
+                f"About {duration_words(self.effort.steps * pace)} on this computer."
+            )
         else:
-            words = f"About {max(1, round(60 * minutes / pace)):,} steps here."
+            words = (
+                f"About {max(1, round(60 * minutes / pace)):,} steps on this computer."
+            )
         self._estimate.setText(words)
 
 
