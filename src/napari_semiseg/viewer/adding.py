@@ -75,9 +75,7 @@ class Adding(QObject):
     def open_layers(self) -> list[Image]:
         """Image layers of the user's that are not part of the project yet."""
         layers = self._desk.viewer.layers
-        return [
-            one for one in layers if isinstance(one, Image) and use_of(one) is None
-        ]
+        return [one for one in layers if isinstance(one, Image) and use_of(one) is None]
 
     def add_layers(self, layers: Sequence[Image]) -> None:
         """Add open layers: the file of each, or else a copy of its pixels.

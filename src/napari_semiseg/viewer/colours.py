@@ -1,4 +1,4 @@
-"""Colours of labels: objects by their number, and one grey for what is to be ignored."""
+"""Colours of labels: objects by their number, and a grey for what is ignored."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def free_numbers(taken: int, count: int) -> NDArray[np.int32]:
     # One number of each turn is left out: draw some more and keep the others.
     first = max(taken, 0) + 1
     drawn = np.arange(first, first + count + count // (N_COLOURS - 1) + 2)
-    return drawn[drawn % N_COLOURS != _IGNORE_INDEX][:count].astype(np.int32)
+    free: NDArray[np.int32] = drawn[drawn % N_COLOURS != _IGNORE_INDEX][:count].astype(
+        np.int32
+    )
+    return free
 
 
 def class_colours(n_classes: int) -> DirectLabelColormap:
@@ -68,7 +71,9 @@ def trust_colours() -> DirectLabelColormap:
 
 
 def _direct(colours: Sequence[tuple[float, ...]]) -> DirectLabelColormap:
-    known = {number: np.array(c) for number, c in enumerate(colours, start=1)}
-    return DirectLabelColormap(
-        color_dict={None: np.array(_CLEAR), 0: np.array(_CLEAR), **known}
-    )
+    known: dict[int | None, NDArray[np.float64]] = {
+        None: np.array(_CLEAR),
+        0: np.array(_CLEAR),
+    }
+    known |= {number: np.array(c) for number, c in enumerate(colours, start=1)}
+    return DirectLabelColormap(color_dict=known)

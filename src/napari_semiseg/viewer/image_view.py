@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +61,11 @@ class ImageView(QObject):
     def show(self, item: ImageItem) -> None:
         """Put an image of the project in view; its pixels follow in the background."""
         session = self._desk.session
-        if session.item is not None and session.item.id == item.id and self.layers:
+        here = session.item
+        if here is not None and here.id == item.id and self.layers:
+            if here.reduction != item.reduction:
+                placement = replace(session.placement, reduction=item.reduction)
+                session.show(item, placement)
             return
         adopted = self._adopted.get(item.id)
         if adopted is not None:
@@ -72,7 +77,7 @@ class ImageView(QObject):
             return
         project = session.opened
         self._desk.background.submit(
-            lambda: planes(project.full_frame(item), item),
+            lambda: planes(project.frame(item), item),
             lambda found: self._fill(item, found),
             self._refused,
             topic="image",
@@ -85,7 +90,8 @@ class ImageView(QObject):
             return
         images = session.project.images
         ids = [item.id for item in images]
-        here = -step if session.item is None else ids.index(session.item.id)
+        start = -1 if step > 0 else 0
+        here = start if session.item is None else ids.index(session.item.id)
         self.show(images[(here + step) % len(images)])
 
     def adopt(self, layer: Image, item: ImageItem) -> None:
@@ -234,7 +240,7 @@ def colour_of(number: int, count: int) -> str:
 
 
 class _Level:
-    """One channel of a level ``(C, Y, X)``, or its colours ``(Y, X, C)``, read lazily."""
+    """One channel of a level ``(C, Y, X)``, or its colours last; read lazily."""
 
     def __init__(self, level: Any, channel: int | None) -> None:
         self._level, self._channel = level, channel

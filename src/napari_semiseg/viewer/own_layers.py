@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_semiseg.viewer.placement import Placement
-
 if TYPE_CHECKING:
     import numpy as np
     from napari.layers import Labels, Layer
@@ -13,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
+    from napari_semiseg.viewer.placement import Placement
 
 MARK = "napari-semiseg"
 """Key of a layer's metadata that says what the dock uses it for."""
@@ -20,7 +19,8 @@ MARK = "napari-semiseg"
 
 def use_of(layer: Layer) -> str | None:
     """What the dock uses a layer for; None for a layer of the user's."""
-    return layer.metadata.get(MARK)
+    use: str | None = layer.metadata.get(MARK)
+    return use
 
 
 def add_behind_selection(viewer: Viewer, layer: Layer) -> None:

@@ -34,9 +34,7 @@ class Placement:
         pairs = zip(self.scale, self._first(), box.origin, strict=True)
         return {
             "scale": self._pixel(),
-            "translate": tuple(
-                first + o * s * self.reduction for s, first, o in pairs
-            ),
+            "translate": tuple(first + o * s * self.reduction for s, first, o in pairs),
         }
 
     def to_pixel(self, world: Sequence[float]) -> tuple[float, float]:

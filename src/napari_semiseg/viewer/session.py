@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QObject, Signal
@@ -12,11 +11,13 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.locks import annotation_lock
-from napari_semiseg.project.project import Project
 from napari_semiseg.viewer.placement import Placement
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_semiseg.geometry import Box
+    from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
 
 
@@ -55,7 +56,7 @@ class Session(QObject):
     leaving = Signal()
     """The project or the image is about to be left: save strokes now."""
 
-    # Locks are shared within a process: who else in it has a project open is known here.
+    # Locks are shared within a process: here is known who else in it has one open.
     _open_folders: ClassVar[set[Path]] = set()
 
     def __init__(self, parent: QObject | None = None) -> None:

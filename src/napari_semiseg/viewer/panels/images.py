@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QLabel,
-    QTreeWidget,
-    QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -19,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.viewer.adding import AXES_WORDS, Adding, AxesQuestion
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
+from napari_semiseg.viewer.widgets.image_list import ImageList
 from napari_semiseg.viewer.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
     from napari_semiseg.project.records import ImageItem
     from napari_semiseg.viewer.desk import Desk
-
-_LIST_HEIGHT = 150
-_ID = Qt.ItemDataRole.UserRole
 
 
 class ImagesPanel(Panel):
@@ -51,7 +47,8 @@ class ImagesPanel(Panel):
         self._desk = desk
         self.adding = Adding(desk)
         self._begin = self._starting(on_new, on_open, on_sample)
-        self._list = self._image_list()
+        self._list = ImageList()
+        self._list.chosen.connect(self._on_chosen)
         self._work = self._working()
         self.rows.addWidget(self._begin)
         self.rows.addWidget(self._work)
@@ -182,68 +179,35 @@ class ImagesPanel(Panel):
         column.addWidget(self._busy)
         return whole
 
-    def _image_list(self) -> QTreeWidget:
-        made = QTreeWidget()
-        made.setColumnCount(2)
-        made.setHeaderLabels(["image", "tiles"])
-        made.setRootIsDecorated(False)
-        made.setUniformRowHeights(True)
-        made.setFixedHeight(_LIST_HEIGHT)
-        made.setToolTip("Click an image to see it.")
-        made.setAccessibleName("Images of the project")
-        made.header().setStretchLastSection(False)
-        made.header().setSectionResizeMode(0, made.header().ResizeMode.Stretch)
-        made.header().setSectionResizeMode(
-            1, made.header().ResizeMode.ResizeToContents
-        )
-        made.currentItemChanged.connect(self._on_chosen)
-        return made
-
     def _fill(self) -> None:
         project = self._desk.session.project
-        self._list.blockSignals(True)
-        self._list.clear()
         items = () if project is None else project.images
         lost = set() if project is None else {item.id for item in project.missing()}
-        for item in items:
-            entry = QTreeWidgetItem([item.name, ""])
-            entry.setData(0, _ID, item.id)
-            entry.setToolTip(0, f"{item.path}: {item.words}")
-            entry.setDisabled(item.id in lost)
-            self._list.addTopLevelItem(entry)
-        self._list.blockSignals(False)
+        self._list.fill(
+            (item.id, item.name, f"{item.path}: {item.words}", item.id not in lost)
+            for item in items
+        )
         for item in items:
             self._count(item.id)
         self._mark()
         self.refresh()
 
-    def _entry(self, image_id: str) -> QTreeWidgetItem | None:
-        for number in range(self._list.topLevelItemCount()):
-            entry = self._list.topLevelItem(number)
-            if entry is not None and entry.data(0, _ID) == image_id:
-                return entry
-        return None
-
     def _count(self, image_id: str) -> None:
-        project, entry = self._desk.session.project, self._entry(image_id)
-        if project is None or entry is None:
+        project = self._desk.session.project
+        if project is None:
             return
         try:
             tiles = self._desk.session.annotations.tiles(project.image(image_id))
         except SemisegError as error:
-            entry.setText(1, "!")
-            entry.setToolTip(1, str(error))
+            self._list.set_count(image_id, "!", str(error))
             return
         done = sum(tile.finished for tile in tiles)
-        entry.setText(1, f"{done} / {len(tiles)}" if tiles else "")
-        entry.setToolTip(1, f"{done} of {len(tiles)} tiles are labelled")
+        words = f"{done} of {len(tiles)} tiles are labelled"
+        self._list.set_count(image_id, f"{done} / {len(tiles)}" if tiles else "", words)
 
     def _mark(self) -> None:
         item = self._desk.session.item
-        entry = None if item is None else self._entry(item.id)
-        self._list.blockSignals(True)
-        self._list.setCurrentItem(entry)
-        self._list.blockSignals(False)
+        self._list.mark(None if item is None else item.id)
         self._show_item()
 
     def _show_item(self) -> None:
@@ -275,10 +239,10 @@ class ImagesPanel(Panel):
             return None
         return session.project.image(session.item)
 
-    def _on_chosen(self, entry: QTreeWidgetItem | None) -> None:
+    def _on_chosen(self, image_id: str) -> None:
         project = self._desk.session.project
-        if entry is not None and project is not None:
-            self._desk.images.show(project.image(entry.data(0, _ID)))
+        if project is not None:
+            self._desk.images.show(project.image(image_id))
 
     def _on_layers(self, _event: object = None) -> None:
         if self._desk.session.project is not None:
@@ -353,14 +317,14 @@ class ImagesPanel(Panel):
             button(
                 AXES_WORDS.get(axes[0], axes),
                 f"Read the axes as {axes}.",
-                lambda axes=axes: self.adding.answer(question, axes),
+                partial(self.adding.answer, question, axes),
             )
             for axes in question.choices
         ]
         skip = button(
             "Leave it out",
             "Do not add this file.",
-            lambda: self.adding.answer(question, None),
+            partial(self.adding.answer, question, None),
         )
         column.addWidget(row(*answers, skip))
         return whole

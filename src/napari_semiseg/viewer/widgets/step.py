@@ -24,7 +24,9 @@ class Step(QFrame):
 
     toggled = Signal(bool)
 
-    def __init__(self, number: int, panel: Panel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, number: int, panel: Panel, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.panel = panel
         self._title = f"{number}  {panel.title}"
