@@ -34,7 +34,9 @@ class Key:
     def shown(self) -> str:
         """The key as this computer writes it."""
         native = QKeySequence.SequenceFormat.NativeText
-        return QKeySequence(self.sequence).toString(native)
+        shown = QKeySequence(self.sequence).toString(native)
+        # A lone comma behind a word would be taken for punctuation.
+        return shown if shown.isalnum() or len(shown) > 1 else f"({shown})"
 
 
 # None of them is a key of napari's own, for whichever layer is active.

@@ -1,0 +1,290 @@
+"""Step 2: tiles, and the labels in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtWidgets import (
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semiseg.viewer.annotation_layer import IGNORE
+from napari_semiseg.viewer.importing import Importing
+from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
+from napari_semiseg.viewer.panels.import_button import ImportButton
+from napari_semiseg.viewer.suggesting import Suggesting
+from napari_semiseg.viewer.thumbnails import Thumbnails
+from napari_semiseg.viewer.tiles_layer import STATE_COLOURS
+from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
+from napari_semiseg.viewer.widgets.panel import Panel
+from napari_semiseg.viewer.widgets.strip import Strip, StripEntry
+
+if TYPE_CHECKING:
+    from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.tile_book import PlacedTile
+
+_MARKS = {"to do": "?", "training": "✓", "validation": "V", "no objects": "0"}
+_LEGEND = "? to do   ✓ done   V for validation   0 no objects"
+# Buttons that say nothing before there is a tile; the last two need none in hand.
+_OF_TILES = (
+    "done",
+    "no objects",
+    "validation",
+    "to do",
+    "remove",
+    "previous tile",
+    "next tile",
+)
+_STATE_WORDS = {
+    "to do": "to do",
+    "training": "done",
+    "validation": "done, for validation",
+    "no objects": "done, no objects",
+}
+
+
+class AnnotatePanel(Panel):
+    """Suggests tiles, shows them, and marks the one in hand."""
+
+    title: ClassVar[str] = "Annotate"
+    about: ClassVar[str] = (
+        "Outline every object in a few small tiles. The model learns from these tiles, "
+        "and from all images without labels."
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        annotating = desk.annotating
+        self.suggesting = Suggesting(desk)
+        self.importing = Importing(desk)
+        self.thumbnails = Thumbnails(desk)
+        self._count = _spin(1, 50, 6, "How many tiles to suggest.")
+        self._side = _spin(32, 1024, 128, "Side of the tiles, in pixels.")
+        self._side.setSingleStep(32)
+        self._chosen_side = False
+        self._suggest, self._bar, self._search = self._suggesting_controls()
+        self.strip = Strip()
+        self._legend = note(_LEGEND)
+        self._mark = note("When the tile is finished, mark it:")
+        self._where = note()
+        self._label_tools = label_buttons(annotating.tools)
+        self._tile_tools = tile_buttons(annotating, desk.tiles)
+        self._tile_tools["import"] = ImportButton(desk, self.importing)
+        self._reason = note()
+        self._offer, self._offer_text, self._offer_button = self._offer_line()
+        self._lay_out()
+        self.strip.chosen.connect(annotating.take)
+        self.thumbnails.made.connect(self._on_picture)
+        self._side.valueChanged.connect(self._on_side)
+        self.suggesting.changed.connect(self.refresh)
+        self.suggesting.progressed.connect(self._on_progress)
+        self.importing.changed.connect(self.refresh)
+        annotating.changed.connect(self.refresh)
+        annotating.edited.connect(self._say_where)
+        annotating.offered.connect(self._show_offer)
+        desk.session.project_changed.connect(self._on_project)
+        desk.session.image_changed.connect(self.refresh)
+        desk.tiles.drawing.drawn.connect(self._on_drawn)
+        self.refresh()
+        self._show_offer()
+
+    def fact(self) -> str:
+        """How many tiles are labelled."""
+        book = self._desk.tiles.book
+        n_finished = book.count(lambda tile: tile.record.finished)
+        n_held_out = book.count(lambda tile: tile.record.state == "validation")
+        n_to_do = book.count(lambda tile: not tile.record.finished)
+        if not n_finished and not n_to_do:
+            return "no tile yet"
+        parts = [f"{n_finished} tile(s) done"]
+        if n_held_out:
+            parts.append(f"{n_held_out} for validation")
+        if n_to_do:
+            parts.append(f"{n_to_do} to do")
+        return ", ".join(parts)
+
+    def refresh(self) -> None:
+        """Show the tiles, the one in hand, and what can be done."""
+        tiles = self._desk.tiles.book.all()
+        self.strip.set_entries([_entry(tile) for tile in tiles])
+        self.strip.setVisible(bool(tiles))
+        self._legend.setVisible(bool(tiles))
+        self.strip.set_current(self._desk.annotating.place)
+        self.thumbnails.want([tile.place for tile in tiles])
+        self._show_suggesting()
+        self._say_where()
+        self._allow()
+        super().refresh()
+
+    def close_panel(self) -> None:
+        """Give up a search under way."""
+        self.suggesting.cancel()
+
+    def _suggesting_controls(self) -> tuple[QPushButton, QProgressBar, QWidget]:
+        suggest = button(
+            "Suggest tiles",
+            "Find tiles that differ from each other and hold something to outline.",
+            self._on_suggest,
+        )
+        cancel = button("Cancel", "Stop looking for tiles.", self.suggesting.cancel)
+        bar = QProgressBar()
+        bar.setToolTip("Images looked into.")
+        bar.setFormat("%v of %m images")
+        return suggest, bar, row(bar, cancel)
+
+    def _offer_line(self) -> tuple[QWidget, QLabel, QPushButton]:
+        text = note()
+        accept = button("", "Do what is offered.", self._on_accept)
+        decline = button("No", "Leave it as it is.", self._on_decline)
+        line = QWidget()
+        column = QVBoxLayout(line)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(text)
+        column.addWidget(row(accept, decline))
+        return line, text, accept
+
+    def _lay_out(self) -> None:
+        label, tile = self._label_tools, self._tile_tools
+        lines = [
+            self._suggest,
+            row(QLabel("how many"), self._count, QLabel("size"), self._side),
+            self._search,
+            row(tile["draw"], tile["import"]),
+            self.strip,
+            self._legend,
+            self._where,
+            self._offer,
+            row(label["new id"], label["ignore"]),
+            row(label["split"], label["merge"]),
+            label["fill"],
+            self._mark,
+            row(tile["done"], tile["no objects"]),
+            row(tile["validation"], tile["to do"]),
+            row(tile["previous tile"], tile["next tile"], tile["remove"]),
+            self._reason,
+        ]
+        for line in lines:
+            self.rows.addWidget(line)
+
+    def _on_project(self) -> None:
+        self._chosen_side = False
+        self.refresh()
+
+    def _on_suggest(self) -> None:
+        self.suggesting.start(self._count.value(), self._side.value())
+
+    def _on_progress(self, done: int, total: int) -> None:
+        self._bar.setMaximum(total)
+        self._bar.setValue(done)
+
+    def _on_side(self) -> None:
+        self._chosen_side = True
+
+    def _on_picture(self, place: object) -> None:
+        picture = self.thumbnails.get(place)  # type: ignore[arg-type]
+        if picture is not None:
+            self.strip.set_picture(place, picture)
+
+    def _on_drawn(self) -> None:
+        """Back from the rectangle to the brush."""
+        self._desk.annotating.annotation.take_in_hand()
+
+    def _on_accept(self) -> None:
+        offer = self._desk.annotating.offer
+        if offer is not None:
+            offer.accept()
+
+    def _on_decline(self) -> None:
+        self._desk.annotating.propose(None)
+
+    def _show_offer(self) -> None:
+        offer = self._desk.annotating.offer
+        self._offer.setVisible(offer is not None)
+        if offer is not None:
+            self._offer_text.setText(offer.text)
+            self._offer_button.setText(offer.button)
+
+    def _show_suggesting(self) -> None:
+        busy, size = self.suggesting.busy, self.suggesting.size
+        self._search.setVisible(busy)
+        if not self._chosen_side:
+            self._side.blockSignals(True)
+            self._side.setValue(self.suggesting.tile_size)
+            self._side.blockSignals(False)
+        known = "" if size is None else f" Here {size.words}."
+        self._side.setToolTip(f"Side of the tiles, in pixels.{known}")
+
+    def _say_where(self) -> None:
+        annotating = self._desk.annotating
+        tile = annotating.tile
+        if tile is None:
+            tiles = self._desk.tiles.book.all()
+            self._where.setText(
+                "Click a tile to label it."
+                if tiles
+                else "Let the program suggest tiles, or draw one. Then outline every "
+                "object in each tile."
+            )
+            return
+        number = annotating.annotation.number
+        label = "ignore" if number == IGNORE else f"object {number}"
+        hint = annotating.tools.merging.hint
+        self._where.setText(
+            f"{tile.item.name}: {_STATE_WORDS[tile.state]}, {annotating.n_objects} "
+            f"object(s). {hint or f'The brush paints {label}.'}"
+        )
+
+    def _allow(self) -> None:
+        """Enable what can be done now; say once why the rest cannot."""
+        session, annotating = self._desk.session, self._desk.annotating
+        no_project = None if session.project else "Open a project first."
+        no_images = no_project or (
+            None if session.opened.images else "Add images first, in step 1."
+        )
+        closed = no_images or session.read_only
+        busy = "Tiles are being sought." if self.suggesting.busy else None
+        allow(self._suggest, closed or busy)
+        no_view = None if session.item else "Show an image first, in step 1."
+        allow(self._tile_tools["draw"], closed or no_view)
+        importing = "Labels are being read." if self.importing.busy else None
+        allow(self._tile_tools["import"], closed or no_view or importing)
+        tiles = self._desk.tiles.book.all()
+        for name in _OF_TILES[-2:]:
+            allow(self._tile_tools[name], None if tiles else "There is no tile yet.")
+        why_not = closed or annotating.why_not
+        for control in self._label_tools.values():
+            allow(control, why_not)
+        for name in _OF_TILES[:-2]:
+            allow(self._tile_tools[name], why_not)
+        for part in (self._mark, *self._label_tools.values()):
+            part.setVisible(bool(tiles))
+        for name in _OF_TILES:
+            self._tile_tools[name].setVisible(bool(tiles))
+        self._reason.setVisible(session.read_only is not None)
+        self._reason.setText(session.read_only or "")
+
+
+def _spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setToolTip(tip)
+    return made
+
+
+def _entry(tile: PlacedTile) -> StripEntry:
+    box = tile.record.box
+    count = "" if tile.n_objects is None else f", {tile.n_objects} object(s)"
+    return StripEntry(
+        key=tile.place,
+        colour=STATE_COLOURS[tile.state],
+        mark=_MARKS[tile.state],
+        tip=f"{tile.item.name}, {box.size[1]} x {box.size[0]} pixels: "
+        f"{_STATE_WORDS[tile.state]}{count}",
+    )

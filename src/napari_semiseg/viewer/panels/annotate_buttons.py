@@ -1,0 +1,91 @@
+"""The buttons of the annotate step, with what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semiseg.viewer.keys import KEYS
+from napari_semiseg.viewer.widgets.buttons import button
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qtpy.QtWidgets import QPushButton
+
+    from napari_semiseg.viewer.annotating import Annotating
+    from napari_semiseg.viewer.label_tools import LabelTools
+    from napari_semiseg.viewer.tiles_layer import TilesLayer
+
+    Table = dict[str, tuple[str, str, Callable[[], object]]]
+
+
+def label_buttons(tools: LabelTools) -> dict[str, QPushButton]:
+    """Buttons that change labels of the tile in hand, by the names of their keys."""
+    table: Table = {
+        "new id": ("New object", "Paint the next object.", tools.new_id),
+        "ignore": (
+            "Ignore",
+            "Paint over what nobody can tell; nothing is learned from it. Press again "
+            "to paint objects.",
+            tools.ignore,
+        ),
+        "split": (
+            "Split",
+            "Make separate pieces of the object under the cursor objects of their own. "
+            "Erase a line across it first.",
+            tools.split,
+        ),
+        "merge": ("Merge", "Click two objects that are one.", tools.merge),
+        "fill": (
+            "Fill from model",
+            "Put the objects that the model finds where nothing is painted, then "
+            "correct them.",
+            tools.fill,
+        ),
+    }
+    return _made(table)
+
+
+def tile_buttons(annotating: Annotating, tiles: TilesLayer) -> dict[str, QPushButton]:
+    """Buttons for tiles as a whole, by the names of their keys where they have one."""
+    states = annotating.states
+    table: Table = {
+        "done": (
+            "Done",
+            "Every object in this tile is outlined: the model may learn from it.",
+            states.done,
+        ),
+        "no objects": (
+            "No objects",
+            "There is nothing in this tile: the model learns that, too.",
+            states.no_objects,
+        ),
+        "validation": (
+            "Validation",
+            "Done, but kept from training to measure how good the model is.",
+            states.validation,
+        ),
+        "to do": (
+            "Not done",
+            "Mark the tile as to do: the model does not learn from it.",
+            states.to_do,
+        ),
+        "previous tile": ("Back", "Go to the tile before.", annotating.go_back),
+        "next tile": ("Next", "Go to the next tile.", annotating.go_next),
+        "remove": ("Remove", "Remove the tile with its labels.", states.remove),
+        "draw": (
+            "Draw a tile",
+            "Drag a rectangle in the image; it becomes a tile to do.",
+            tiles.start_drawing,
+        ),
+    }
+    return _made(table)
+
+
+def _made(table: Table) -> dict[str, QPushButton]:
+    return {
+        name: button(
+            text, tip, on_click, key=KEYS[name].shown if name in KEYS else None
+        )
+        for name, (text, tip, on_click) in table.items()
+    }
