@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari.utils.theme import get_theme
 from projects import make_project
 from qtpy.QtWidgets import QLabel
 from training_desk import WrittenRun, close_desk, make_desk
@@ -11,6 +12,8 @@ from training_desk import WrittenRun, close_desk, make_desk
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import METHODS, make_settings
+from napari_semiseg.viewer.closing import ClosingQuestion
+from napari_semiseg.viewer.earlier_runs import earlier_runs
 from napari_semiseg.viewer.pace import earlier_paces
 from napari_semiseg.viewer.panels.train import TrainPanel
 from napari_semiseg.viewer.run_view import RunView
@@ -210,6 +213,62 @@ def test_the_choice_of_the_project_is_shown(
     assert panel.setup.value().start == run.folder.id
     assert panel.setup.settings == choice.settings()
     assert panel.setup.effort.minutes is None
+
+
+def measured(project: Project, method: str, score: float, tile: int) -> WrittenRun:
+    run = WrittenRun(project, method)
+    run.begin()
+    write_json(run.folder.model / "model.json", {})
+    tiles = [{"image_id": "a", "origin": [tile, 0], "size": [8, 8]}]
+    scores = {"tiles": tiles, "mean": {"ap_actis": score}}
+    write_json(run.folder.report / "scores.json", scores)
+    run.end(accepted=True, verdict="Better.")
+    run.wait_older()
+    return run
+
+
+def test_supervised_alone_is_told_on_the_same_tiles_only(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    measured(project, "supervised", 0.74, tile=0)
+    measured(project, "supervised", 0.99, tile=8)
+    measured(project, "actis", 0.78, tile=0)
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(lambda: "Supervised alone" in texts(panel))
+    assert "Supervised alone: 0.740 on the same tiles." in texts(panel)
+    assert earlier_runs(project.folder).has_model
+    measured(project, "supervised", 0.5, tile=0)
+    assert earlier_runs(project.folder).comparison == ""
+
+
+def test_in_napari_nothing_leaks(
+    make_napari_viewer: Any, project: Project, qtbot: QtBot
+) -> None:
+    desk = make_desk()
+    desk.viewer = make_napari_viewer()
+    desk.training = Training(desk)
+    question = ClosingQuestion(desk)
+    panel = TrainPanel(desk)
+    desk.viewer.window.add_dock_widget(panel)
+    run = WrittenRun(project)
+    run.begin()
+    run.make_step()
+    run.make_step()
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(lambda: panel.progress.bar.value() == 2)
+    for theme in ("light", "dark"):
+        desk.viewer.theme = theme
+        ground = get_theme(theme).background.as_hex()
+        qtbot.waitUntil(
+            lambda ground=ground: _corner(panel.progress.curves) == ground, timeout=3000
+        )
+    panel.close_panel()
+    question.close()
+    close_desk(desk)
+
+
+def _corner(plot: Any) -> str:
+    return plot.grab().toImage().pixelColor(3, 3).name()
 
 
 def test_pace_of_earlier_runs(

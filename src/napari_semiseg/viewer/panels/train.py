@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFrame
 
-from napari_semiseg.errors import SemisegError
-from napari_semiseg.learning.methods import METHODS
-from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.viewer.earlier_runs import EarlierRuns, earlier_runs, title_of
 from napari_semiseg.viewer.pace import PaceBook
 from napari_semiseg.viewer.run_words import short_words
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
@@ -25,13 +20,11 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
     from qtpy.QtWidgets import QWidget
 
-    from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.run_view import RunView
 
 _LOG_BYTES = 20_000
 _LOG_EVERY = 2000  # Milliseconds between two readings of a log that is open.
-_MODELS = 20  # Earlier models that are offered to go on from.
 
 
 class TrainPanel(Panel):
@@ -47,17 +40,18 @@ class TrainPanel(Panel):
         super().__init__(parent)
         self._desk = desk
         self._fact = ""
+        self._earlier = EarlierRuns()
         self._pace = PaceBook(desk)
         self.setup = TrainSetup()
         self.train = button("Train", "Start to learn from the labels", self._train)
         self.reason = note()
         self.progress = RunProgress()
-        self._line = QFrame()
-        self._line.setFrameShape(QFrame.Shape.HLine)
+        self._once_more = note("Train once more")
+        self._once_more.setStyleSheet("font-weight: bold; padding-top: 6px;")
         # What came of the last run is read before another is set up.
         for part in (
             self.progress,
-            self._line,
+            self._once_more,
             self.setup,
             self.train,
             self.reason,
@@ -73,9 +67,7 @@ class TrainPanel(Panel):
         """How the training stands."""
         training = self._desk.training
         view = training.view
-        method = METHODS.get(view.method)
-        title = view.method if method is None else method.settings.title
-        return short_words(view, title, training.why_not())
+        return short_words(view, title_of(view.method), training.why_not())
 
     def refresh(self) -> None:
         """Show how the training stands."""
@@ -108,8 +100,10 @@ class TrainPanel(Panel):
         self.reason.setText(why_not or ("" if ground is None else ground.words))
         self.reason.setVisible(not view.living)
         self.progress.setVisible(view.state != "none")
-        self._line.setVisible(view.state != "none" and not view.living)
-        self.progress.show_run(view, training.why_not_resumed())
+        self._once_more.setVisible(view.state != "none" and not view.living)
+        self.progress.show_run(
+            view, training.why_not_resumed(), self._earlier.comparison
+        )
         self._fact = self.fact()
 
     def _on_change(self) -> None:
@@ -136,6 +130,7 @@ class TrainPanel(Panel):
 
     def _begin(self) -> None:
         """Show what is remembered of a project."""
+        self._earlier = EarlierRuns()
         self.setup.show_models([], has_model=False)
         self.setup.setValue(self._desk.training.choice)
         self._show_devices()
@@ -176,12 +171,13 @@ class TrainPanel(Panel):
         if project is not None:
             folder = project.folder
             self._desk.background.submit(
-                lambda: earlier_models(folder), self._know_models, topic="models"
+                lambda: earlier_runs(folder), self._know_earlier, topic="models"
             )
 
-    def _know_models(self, found: tuple[list[tuple[str, str]], bool]) -> None:
-        runs, has_model = found
-        self.setup.show_models(runs, has_model=has_model)
+    def _know_earlier(self, earlier: EarlierRuns) -> None:
+        self._earlier = earlier
+        self.setup.show_models(earlier.models, has_model=earlier.has_model)
+        self._show()
 
     def _on_end(self, _view: RunView) -> None:
         self._look_for_models()
@@ -211,23 +207,3 @@ def log_tail(path: Path) -> str:
             return file.read().decode(errors="replace").strip() or "Nothing yet."
     except OSError:
         return "Nothing yet."
-
-
-def earlier_models(project_folder: Path) -> tuple[list[tuple[str, str]], bool]:
-    """Id and words of runs with a model, newest first, and whether one is in use."""
-    found: list[tuple[str, str]] = []
-    accepted = False
-    for run in reversed(list_runs(project_folder)):
-        if run.has_model:
-            with contextlib.suppress(SemisegError, ValueError):
-                accepted |= bool(run.record().accepted)
-                found.append((run.id, _model_words(run)))
-    return found[:_MODELS], accepted
-
-
-def _model_words(run: RunFolder) -> str:
-    record = run.record()
-    method = METHODS.get(record.method)
-    title = record.method if method is None else method.settings.title
-    made = datetime.fromisoformat(record.created).astimezone()
-    return f"{title}, {made:%Y-%m-%d %H:%M}"

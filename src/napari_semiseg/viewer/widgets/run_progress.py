@@ -83,12 +83,24 @@ class RunProgress(QWidget):
         ):
             column.addWidget(part)
 
-    def show_run(self, view: RunView, why_not_resumed: str | None) -> None:
-        """Show a run; ``why_not_resumed``: why an ended one cannot go on."""
+    def show_run(
+        self, view: RunView, why_not_resumed: str | None, comparison: str = ""
+    ) -> None:
+        """Show a run.
+
+        Parameters
+        ----------
+        why_not_resumed
+            Why one that has ended cannot go on.
+        comparison
+            What to compare the score of a finished one with.
+        """
         self.headline.setText(headline(view))
         self._show_bar(view)
         self._show_buttons(view, why_not_resumed)
-        self._show_text(self.why, explanation(view))
+        judged = view.accepted is not None and not view.living
+        words = [explanation(view), comparison if judged else ""]
+        self._show_text(self.why, " ".join(part for part in words if part))
         self.curves.show_curves(view.curves, view.n_steps)
         self.curves.setVisible(view.curves.loss.steps.size > 1)
         self._show_text(self.messages, "\n".join(view.messages))

@@ -1,0 +1,96 @@
+"""What earlier runs left: models to go on from, and scores to compare with."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.files import read_json
+from napari_semiseg.learning.methods import METHODS
+from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.runs.launch import FROM_SCRATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_semiseg.runs.folder import RunFolder
+
+_MOST = 20  # Models that are offered.
+
+
+@dataclass(frozen=True)
+class EarlierRuns:
+    """Runs with a model.
+
+    Attributes
+    ----------
+    models
+        Id and words of each, the newest first.
+    has_model
+        Whether one of them is in use.
+    comparison
+        What labels alone reached on the tiles that the newest run was measured on;
+        empty where nobody has tried.
+    """
+
+    models: tuple[tuple[str, str], ...] = ()
+    has_model: bool = False
+    comparison: str = ""
+
+
+def earlier_runs(project_folder: Path) -> EarlierRuns:
+    """Read the records of all runs of a project."""
+    runs = [run for run in reversed(list_runs(project_folder)) if run.has_model]
+    found: list[tuple[str, str]] = []
+    accepted = False
+    for run in runs:
+        with contextlib.suppress(SemisegError, ValueError):
+            record = run.record()
+            accepted |= bool(record.accepted)
+            made = datetime.fromisoformat(record.created).astimezone()
+            title = title_of(record.method)
+            found.append((run.id, f"{title}, {made:%Y-%m-%d %H:%M}"))
+    return EarlierRuns(tuple(found[:_MOST]), accepted, comparison_words(runs))
+
+
+def comparison_words(runs: Sequence[RunFolder]) -> str:
+    """What a method without unlabelled images reached on the newest run's tiles.
+
+    Parameters
+    ----------
+    runs
+        With a model, the newest first.
+    """
+    if not runs or runs[0].record().method in FROM_SCRATCH:
+        return ""
+    tiles, _ = _measured(runs[0])
+    for run in runs[1:]:
+        method = run.record().method
+        if method not in FROM_SCRATCH or not tiles:
+            continue
+        same, score = _measured(run)
+        if same == tiles and score is not None:
+            return f"{title_of(method)} alone: {score:.3f} on the same tiles."
+    return ""
+
+
+def title_of(method: str) -> str:
+    """What people call a method."""
+    known = METHODS.get(method)
+    return method if known is None else known.settings.title
+
+
+def _measured(run: RunFolder) -> tuple[list[Any], float | None]:
+    """The tiles a run was measured on, and its score there."""
+    try:
+        scores = read_json(run.report / "scores.json")
+        tiles = [
+            (tile["image_id"], tile["origin"], tile["size"]) for tile in scores["tiles"]
+        ]
+        return tiles, float(scores["mean"]["ap_actis"])
+    except (OSError, SemisegError, KeyError, TypeError, ValueError):
+        return [], None
