@@ -9,8 +9,10 @@ import tifffile
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
+from napari_semiseg.project import suggesting
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.project import Project
+from napari_semiseg.project.sources import NormalisedSource
 from napari_semiseg.project.suggesting import suggest_tiles
 
 if TYPE_CHECKING:
@@ -157,3 +159,23 @@ def test_a_project_of_48_images_takes_seconds(tmp_path: Path) -> None:
     started = time.process_time()
     assert len(suggest_tiles(project, 6, 128)) == 6
     assert time.process_time() - started < 10  # Aim: 2; tests may be slowed down.
+
+
+def test_large_images_are_read_tile_by_tile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = made(tmp_path, {"a": corner(0)})
+    read = NormalisedSource.read
+    sizes: list[int] = []
+
+    def watched(source: NormalisedSource, box: Box) -> NDArray[np.float32]:
+        sizes.append(max(box.size))
+        return read(source, box)
+
+    monkeypatch.setattr(NormalisedSource, "read", watched)
+    whole = suggest_tiles(project, 3, 64)
+    assert sizes == [256]
+    sizes.clear()
+    monkeypatch.setattr(suggesting, "_READ_WHOLE", 255 * 256)
+    assert suggest_tiles(project, 3, 64) == whole
+    assert max(sizes) == 64

@@ -126,7 +126,11 @@ def suggest_tiles(
         progress(len(looked), len(looked))
     if not free and problem:
         raise problem
-    return _choose(_with_content(free, n), known, n, taken) if free else []
+    if not free:
+        return []
+    tiles = _choose(_with_content(free), known, n, taken)
+    # Rather bare ground than fewer tiles than were asked for.
+    return tiles if len(tiles) == n else _choose(free, known, n, taken)
 
 
 def _taken(project: Project, pool: Iterable[ImageItem]) -> dict[str, list[Box]]:
@@ -187,13 +191,11 @@ def _look(
     return found
 
 
-def _with_content(candidates: list[_Candidate], n: int) -> list[_Candidate]:
-    """Those that are not bare ground; at least ``n`` if there are so many."""
+def _with_content(candidates: list[_Candidate]) -> list[_Candidate]:
+    """Those that are not bare ground."""
     contrast = np.array([one.texture.contrast for one in candidates])
     least = _BARE * np.quantile(contrast, 0.95)
-    n_kept = max(n, int((contrast >= least).sum()))
-    kept = np.argsort(-contrast, kind="stable")[:n_kept]
-    return [candidates[i] for i in sorted(kept)]
+    return [one for one in candidates if one.texture.contrast >= least]
 
 
 def _choose(
