@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QObject, Signal
+
+from napari_semiseg.geometry import Box
+from napari_semiseg.project.accepting import accept_tile
+from napari_semiseg.project.giving_back import give_back
+from napari_semiseg.project.owners import Owner
+from napari_semiseg.segmentation.watershed import Thresholds
+from napari_semiseg.viewer.answer_work import AnswerWork
+from napari_semiseg.viewer.edit_layers import EditLayers
+from napari_semiseg.viewer.strokes import stroke_of
+from napari_semiseg.viewer.teacher_planes import Answer
+from napari_semiseg.viewer.view_keeper import ViewKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -12,11 +25,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_semiseg.geometry import Box
     from napari_semiseg.learning.layer_words import LayerWords
     from napari_semiseg.segmentation.classes import BoundaryMode
     from napari_semiseg.segmentation.watershed import Form
     from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.edit_layers import Plane
+    from napari_semiseg.viewer.object_acts import Verb
+    from napari_semiseg.viewer.teacher_view import Change
+
+_LARGEST_OUTLINED = 2048  # Outlines of larger images cost some 0.4 s a change.
 
 
 class Chosen(NamedTuple):
@@ -33,11 +50,7 @@ class TeacherLayers(QObject):
     They show one window of the image in view: all of it, or 2048 x 2048 pixels of a
     larger one. The window follows `Session.image_changed` and `look_elsewhere`.
 
-    Attributes
-    ----------
-    window
-        Where the layers lie in the image in view, in its working pixels; None: no image
-        is in view, or it has no window yet (see `ready`).
+    What a person does on them is saved as it is done, and taken back by napari's undo.
     """
 
     changed = Signal()
@@ -47,34 +60,65 @@ class TeacherLayers(QObject):
     wanted = Signal(object)
     """A `Box` that somebody needs and that the teacher has not looked at yet."""
 
-    def __init__(self, desk: Desk) -> None: ...
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.session)
+        self._desk = desk
+        self._session = desk.session
+        self._keeper = ViewKeeper(desk, self)
+        self._layers = EditLayers(desk.viewer, self, self.undo, self.redo)
+        self._work = AnswerWork(desk.background, self._is_held, self)
+        self._with_confidence = self._closed = False
+        for signal, slot in self._connections():
+            signal.connect(slot)
 
-    window: Box | None
+    @property
+    def window(self) -> Box | None:
+        """Where the layers lie in the image in view, in its working pixels.
+
+        None: no image is in view. It is known before the layers can be used.
+        """
+        return self._keeper.window
 
     @property
     def ready(self) -> bool:
-        """Whether a window is shown and can be corrected."""
+        """Whether the window is shown and can be corrected."""
+        return self._keeper.view is not None
 
     @property
     def holding(self) -> bool:
         """Whether the user is painting: answers wait until the mouse is released."""
+        return self._layers.held
 
     @property
     def busy(self) -> bool:
         """Whether an answer or other thresholds are being worked in."""
+        return self._work.busy or (self.window is not None and not self.ready)
 
     @property
     def thresholds(self) -> Chosen:
         """The thresholds in force."""
+        rules = self._work.rules
+        return Chosen(
+            rules.thresholds.foreground, rules.thresholds.seed, rules.min_size
+        )
 
     def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
         """Use other thresholds; objects follow in the background, newest wins."""
+        thresholds = Thresholds(foreground, seed)
+        rules = replace(self._work.rules, thresholds=thresholds, min_size=min_size)
+        self._work.set_rules(rules)
 
     def set_rules(self, boundary_mode: BoundaryMode, form: Form) -> None:
         """Where the model in use draws boundaries, and how it floods."""
+        rules = replace(self._work.rules, boundary_mode=boundary_mode, form=form)
+        self._work.set_rules(rules)
 
     def set_words(self, words: LayerWords) -> None:
         """Name the layers after what the method in use means by them."""
+        layers = self._layers
+        layers.set_words("instances", "instances", words.about_instances)
+        layers.set_words("label", words.label_name, words.about_label)
+        layers.set_words("trusted", "confidence mask", words.about_selected)
 
     def take_answer(
         self,
@@ -90,12 +134,21 @@ class TeacherLayers(QObject):
         The arrays may be memory-mapped: they are read in the background. An answer for
         another image is dropped, and of a box the part inside the window is shown.
         """
+        item, window = self._keeper.item, self.window
+        if item is None or item.id != image_id or window is None:
+            return
+        if box.overlaps(window):
+            self._work.take(Answer(box, probability, label, confidence, selected))
 
     def look_elsewhere(self, visible: Box) -> None:
         """Move the window of a large image to where the user looks, if need be."""
+        if not self.holding:
+            self._keeper.look_elsewhere(visible)
 
     def known_in(self, box: Box) -> bool:
         """Whether the teacher has looked at all pixels of a box."""
+        view = self._keeper.view
+        return view is not None and view.known_in(box)
 
     def instances_in(self, box: Box) -> NDArray[np.int32] | None:
         """The teacher's objects in a box, without those that are the person's.
@@ -107,45 +160,229 @@ class TeacherLayers(QObject):
             the teacher has not looked at all of the box: the reason was said, and
             `wanted` emitted.
         """
+        view = self._keeper.view
+        if view is not None and view.known_in(box):
+            return view.proposal(box)
+        self._session.say(
+            "The teacher has not looked at all of this place yet: wait until it has, "
+            "or train a model first.",
+            problem=True,
+        )
+        self.wanted.emit(box)
+        return None
 
     def object_at(self, world: Sequence[float]) -> int:
         """Id of the object shown at a place in the world; 0: none."""
+        return max(0, self._value_at("instances", world))
 
-    def owner_at(self, world: Sequence[float]) -> int:
-        """Who decided about the pixel at a place in the world: an `Owner`."""
+    def owner_at(self, world: Sequence[float]) -> Owner:
+        """Who decided about the pixel at a place in the world."""
+        return Owner(self._value_at("owners", world))
 
     def accept(self, ids: Iterable[int]) -> int:
         """Make teacher objects the person's own; returns how many, says why not all."""
+        return self._do("accept", ids)
 
     def reject(self, ids: Iterable[int]) -> int:
         """Say that there is no object there: their pixels become background."""
+        return self._do("reject", ids)
 
     def give_back_objects(self, ids: Iterable[int]) -> int:
         """Give objects back to the teacher; returns how many."""
+        return self._do("give back", ids)
 
     def give_back(self, box: Box | None = None) -> None:
-        """Give all decisions in a box back to the teacher; None: in the whole image."""
+        """Give all decisions in a box back to the teacher; None: in the whole image.
+
+        Outside the window that cannot be undone.
+        """
+        view, item = self._keeper.view, self._keeper.item
+        if view is None or item is None or not self._may_write():
+            return
+        box = box or Box.whole(item.shape)
+        if view.window.contains(box):
+            self._note(view.give_back(box))
+        elif self._keeper.flush():
+            project = self._session.opened
+            self._desk.background.submit(
+                partial(give_back, project, item, box),
+                lambda _: self._session.corrections_changed.emit(item.id),
+                self._complain,
+            )
 
     def accept_tile(self, box: Box) -> None:
         """Make a box a finished tile with the objects shown, in the background."""
+        item = self._keeper.item
+        if item is None or not self._may_write():
+            return
+        proposal = self.instances_in(box)
+        # The strokes of the tile in hand are to stay on top: they must be saved.
+        if proposal is None or not self._desk.autosave.flush():
+            return
+        project = self._session.opened
+        self._desk.background.submit(
+            partial(accept_tile, project, item, box, proposal),
+            lambda _: self._session.tiles_changed.emit(item.id),
+            self._complain,
+        )
 
     def undo(self) -> None:
         """Take the last act back."""
+        view = self._keeper.view
+        if view is not None and self._may_write():
+            self._note(view.undo())
 
     def redo(self) -> None:
         """Do again what was taken back."""
+        view = self._keeper.view
+        if view is not None and self._may_write():
+            self._note(view.redo())
 
     def show_layers(self) -> None:
-        """Make layers that the user has deleted again, and show all three."""
+        """Make layers that the user has deleted again; one is visible at least."""
+        self._layers.bring_back()
 
     def show_confidence(self, on: bool) -> None:
         """Show or hide the layer of the teacher's confidence, 0 to 1."""
+        self._with_confidence = on
+        self._lay_confidence()
 
     def show_owners(self, on: bool) -> None:
         """Show or hide the layer that says who decided about each pixel."""
+        self._layers.show_owners(on)
 
     def show_outlines(self, on: bool) -> str | None:
-        """Draw objects as outlines; a sentence when the window is too large for it."""
+        """Draw objects as outlines; a sentence when the image is too large for it."""
+        item = self._keeper.item
+        large = item is not None and max(item.shape) > _LARGEST_OUTLINED
+        self._layers.set_outlines(1 if on and not large else 0)
+        if on and large:
+            return (
+                f"Outlines are for images of up to {_LARGEST_OUTLINED} pixels a side: "
+                "larger ones would become slow."
+            )
+        return None
 
     def close(self) -> None:
         """Let go of everything; remove the layers."""
+        if self._closed:
+            return
+        self._closed = True
+        for signal, slot in self._connections():
+            signal.disconnect(slot)
+        self._keeper.close()
+        self._work.forget()
+        self._layers.close()
+
+    def _connections(self) -> list[tuple[Any, Any]]:
+        keeper, layers = self._keeper, self._layers
+        return [
+            (self._session.project_changed, self._on_project),
+            (keeper.window_changed, self._on_window),
+            (keeper.opened, self._on_opened),
+            (keeper.moved, self._on_moved),
+            (keeper.redrawn, self._redraw),
+            (self._work.applied, self._on_applied),
+            (self._work.failed, self._complain),
+            (layers.painted, self._on_painted),
+            (layers.released, self._work.release),
+        ]
+
+    def _is_held(self) -> bool:
+        return self._layers.held
+
+    def _on_project(self) -> None:
+        project = self._session.project
+        if project is None:
+            self._layers.remove()
+            return
+        self._work.set_rules(replace(self._work.rules, task=project.task))
+        in_all = 3 if project.task == "instances" else len(project.classes) + 1
+        self._layers.set_classes(in_all)
+
+    def _on_window(self) -> None:
+        self._work.forget()
+        self._layers.clear()
+        self.window_changed.emit()
+        self.changed.emit()
+
+    def _on_opened(self) -> None:
+        view = self._keeper.view
+        if view is not None:
+            self._layers.show(
+                view.shown,
+                self._session.placement,
+                view.window,
+                editable=self._session.writable,
+            )
+            self._lay_confidence()
+            self._work.begin(view)
+            self.changed.emit()
+
+    def _on_moved(self) -> None:
+        self._layers.place(self._session.placement)
+        self._lay_confidence()
+
+    def _on_applied(self, box: Box) -> None:
+        self._lay_confidence()
+        self._redraw(box)
+
+    def _redraw(self, box: Box) -> None:
+        self._layers.write(box)
+        self.changed.emit()
+
+    def _on_painted(self, plane: Plane, atoms: Any) -> None:
+        view = self._keeper.view
+        stroke = None if view is None else stroke_of(atoms, view.window)
+        if view is None or stroke is None or plane == "owners":
+            return
+        if self._may_write():
+            change = self._note(view.stroke(plane, stroke))
+            for number, used in change.outcome.renamed.items() if change else ():
+                self._layers.select(plane, used, instead_of=number)
+        else:
+            self._layers.write(stroke.box)
+
+    def _do(self, verb: Verb, ids: Iterable[int]) -> int:
+        view = self._keeper.view
+        if view is None or not self._may_write():
+            return 0
+        change = self._note(view.do(verb, ids))
+        return 0 if change is None else change.outcome.n_done
+
+    def _note(self, change: Change | None) -> Change | None:
+        """Show and save what an act has changed, and say what it has not."""
+        if change is None:
+            return None
+        self._keeper.mark()
+        if change.box is not None:
+            self._redraw(change.box)
+        if change.outcome.reason:
+            self._complain(change.outcome.reason)
+        return change
+
+    def _may_write(self) -> bool:
+        if self._session.writable:
+            return True
+        self._complain(self._session.read_only or "Open a project first.")
+        return False
+
+    def _value_at(self, plane: Plane, world: Sequence[float]) -> int:
+        view = self._keeper.view
+        if view is None:
+            return 0
+        pixel = Box(tuple(map(round, self._session.placement.to_pixel(world))), (1, 1))
+        if not view.window.contains(pixel):
+            return 0
+        shown = getattr(view.shown, plane)
+        return int(shown[pixel.relative_to(view.window).slices].item())
+
+    def _lay_confidence(self) -> None:
+        view = self._keeper.view
+        wanted = self._with_confidence and view is not None
+        self._layers.show_confidence(
+            view.teacher.confidence if wanted and view is not None else None
+        )
+
+    def _complain(self, sentence: str) -> None:
+        self._session.say(sentence, problem=True)

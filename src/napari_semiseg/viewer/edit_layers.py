@@ -1,0 +1,326 @@
+"""The napari layers of what a teacher sees: made once, written in place."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_semiseg.project.owners import Owner
+from napari_semiseg.viewer.colours import class_colours, object_colours, trust_colours
+from napari_semiseg.viewer.composing import Shown
+from napari_semiseg.viewer.own_layers import MARK, put, use_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_semiseg.geometry import Box
+    from napari_semiseg.viewer.painting import Layer as Painted
+    from napari_semiseg.viewer.placement import Placement
+
+Plane: TypeAlias = Literal["instances", "label", "trusted", "owners"]
+"""Planes of `Shown`, each with a layer of its own."""
+
+NAMES: dict[Plane, str] = {
+    "instances": "instances",
+    "label": "pseudo-labels",
+    "trusted": "confidence mask",
+    "owners": "owner",
+}
+"""What the layers are called; also what their marks say."""
+CONFIDENCE = "confidence"
+
+_EDITABLE: tuple[Painted, ...] = ("instances", "label", "trusted")
+_OPACITY = {"instances": 0.5, "label": 0.5, "trusted": 0.35, "owners": 0.5}
+_ON_TOP = ("tiles", "annotation")  # Uses of layers that lie above these.
+_FEW = 32_768  # Pixels up to which writing them one by one is the faster way.
+
+
+class EditLayers(QObject):
+    """Three Labels layers to paint on, and two to look at on demand.
+
+    The layers hold copies of what is shown. Their order, names, visibility, tools and
+    selection are the user's. A layer that the user deletes stays away until
+    `bring_back`.
+
+    Parameters
+    ----------
+    viewer
+        Where the layers go.
+    undo, redo
+        What napari's undo and redo do on these layers: their own would write pixels of
+        an older answer.
+    """
+
+    painted = Signal(str, object)
+    """A plane, and the value of napari's event ``paint``."""
+    released = Signal()
+    """The mouse was released: nobody is painting."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        parent: QObject,
+        undo: Callable[[], None],
+        redo: Callable[[], None],
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._undo, self._redo = undo, redo
+        self._layers: dict[Plane, Labels] = {}
+        self._confidence: Image | None = None
+        self._wanted: set[Plane] = set(_EDITABLE)
+        self._titles: dict[Plane, str] = dict(NAMES)
+        self._abouts: dict[Plane, str] = {}
+        self._n_classes = 3
+        self._shown: tuple[Shown, Placement, Box, bool] | None = None
+        self._held = self._writing = False
+        # Only after napari has dealt with the release is the stroke known.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.released)
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    @property
+    def held(self) -> bool:
+        """Whether the mouse is down on one of the layers."""
+        return self._held
+
+    @property
+    def layers(self) -> dict[Plane, Labels]:
+        """The layers there are, by what they show."""
+        return dict(self._layers)
+
+    def show(
+        self, shown: Shown, placement: Placement, window: Box, *, editable: bool
+    ) -> None:
+        """Show other arrays, of another image or another part of one."""
+        self._shown = (shown, placement, window, editable)
+        for plane in get_args(Plane):
+            if plane in self._wanted:
+                self._fill(plane)
+
+    def place(self, placement: Placement) -> None:
+        """Put the layers elsewhere, as they are."""
+        if self._shown is not None:
+            shown, _, window, editable = self._shown
+            self.show(shown, placement, window, editable=editable)
+
+    def write(self, box: Box) -> None:
+        """Copy a box of what is shown into the layers."""
+        if self._shown is None or box.empty:
+            return
+        shown, _, window, _ = self._shown
+        here = box.relative_to(window).slices
+        self._writing = True
+        try:
+            for plane, layer in self._layers.items():
+                if layer.data.shape == window.size:
+                    _write(layer, getattr(shown, plane)[here], here)
+        finally:
+            self._writing = False
+
+    def clear(self) -> None:
+        """Show nothing; the layers stay."""
+        if self._shown is not None:
+            _, placement, window, _ = self._shown
+            spot = type(window)(window.origin, (1, 1))
+            self.show(Shown.blank((1, 1)), placement, spot, editable=False)
+            self.show_confidence(None)
+        self._shown = None
+
+    def bring_back(self) -> None:
+        """Make deleted layers again, and let the objects be seen at least."""
+        self._wanted |= set(_EDITABLE)
+        for plane in _EDITABLE:
+            if plane not in self._layers:
+                self._fill(plane)
+        editable = [self._layers[p] for p in _EDITABLE if p in self._layers]
+        if editable and not any(layer.visible for layer in editable):
+            editable[0].visible = True
+
+    def show_owners(self, on: bool) -> None:
+        """Show or remove the layer of owners."""
+        if on:
+            self._wanted.add("owners")
+            self._fill("owners")
+            return
+        self._wanted.discard("owners")
+        self._remove(self._layers.get("owners"))
+
+    def show_confidence(self, confidence: NDArray[np.float32] | None) -> None:
+        """Show another array in the layer of confidence; None removes it."""
+        if confidence is None or self._shown is None:
+            self._remove(self._confidence)
+            return
+        _, placement, window, _ = self._shown
+        if self._confidence is None:
+            self._confidence = Image(
+                confidence,
+                name=CONFIDENCE,
+                contrast_limits=(0, 1),
+                colormap="viridis",
+                blending="additive",
+                opacity=0.4,
+                metadata={MARK: CONFIDENCE},
+                **placement.at(window),
+            )
+            self._insert(self._confidence)
+        else:
+            self._confidence.data = confidence
+            for name, value in placement.at(window).items():
+                setattr(self._confidence, name, value)
+
+    def set_outlines(self, width: int) -> None:
+        """Draw objects as outlines of so many pixels; 0: filled."""
+        layer = self._layers.get("instances")
+        if layer is not None:
+            layer.contour = width
+
+    def set_classes(self, n_classes: int) -> None:
+        """How many classes there are, with the background."""
+        if n_classes != self._n_classes:
+            self._n_classes = n_classes
+            if "label" in self._layers:
+                self._layers["label"].colormap = class_colours(n_classes)
+
+    def set_words(self, plane: Plane, name: str, about: str) -> None:
+        """Call a layer something else; a name that the user gave it stays."""
+        before, self._titles[plane] = self._titles[plane], name
+        self._abouts[plane] = about
+        layer = self._layers.get(plane)
+        if layer is not None:
+            layer.metadata["about"] = about
+            if layer.name == before:
+                layer.name = name
+
+    def select(self, plane: Plane, number: int, *, instead_of: int) -> None:
+        """Paint with another label from now on, if that one is selected."""
+        layer = self._layers.get(plane)
+        if layer is not None and layer.selected_label == instead_of:
+            layer.selected_label = number
+
+    def remove(self) -> None:
+        """Remove all layers; each is made anew when it is shown again."""
+        for layer in [*self._layers.values(), self._confidence]:
+            self._remove(layer)
+        self._wanted = set(_EDITABLE)
+        self._shown = None
+
+    def close(self) -> None:
+        """Remove the layers and let go of the viewer."""
+        self._later.stop()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self.remove()
+
+    def _fill(self, plane: Plane) -> None:
+        if self._shown is None:
+            return
+        shown, placement, window, editable = self._shown
+        array = getattr(shown, plane).copy()
+        layer = self._layers.get(plane)
+        if layer is None:
+            layer = self._layers[plane] = self._make(plane, array)
+            self._insert(layer)
+        put(
+            layer,
+            array,
+            placement,
+            window,
+            editable=editable and plane in _EDITABLE,
+            forget_undo=True,
+        )
+
+    def _make(self, plane: Plane, array: NDArray[np.integer[Any]]) -> Labels:
+        colours: dict[Plane, Callable[[], Any]] = {
+            "instances": object_colours,
+            "label": partial(class_colours, self._n_classes),
+            "trusted": trust_colours,
+            "owners": partial(class_colours, len(Owner)),
+        }
+        layer = Labels(
+            array,
+            name=self._titles[plane],
+            opacity=_OPACITY[plane],
+            colormap=colours[plane](),
+            visible=plane in ("instances", "owners"),
+            metadata={MARK: NAMES[plane], "about": self._abouts.get(plane, "")},
+        )
+        layer.undo, layer.redo = self._undo, self._redo
+        layer.events.paint.connect(self._on_paint)
+        layer.mouse_drag_callbacks.append(self._hold)
+        return layer
+
+    def _insert(self, layer: Labels | Image) -> None:
+        """Put a layer under those of the tile in hand; the selection stays."""
+        layers = self._viewer.layers
+        selected, active = set(layers.selection), layers.selection.active
+        above = [n for n, found in enumerate(layers) if use_of(found) in _ON_TOP]
+        layers.insert(min(above, default=len(layers)), layer)
+        if selected:
+            layers.selection = selected
+            layers.selection.active = active
+
+    def _remove(self, layer: Labels | Image | None) -> None:
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+        self._forget(layer)
+
+    def _forget(self, layer: Any) -> Plane | None:
+        """Let go of a layer that is gone; which one it was."""
+        if layer is self._confidence:
+            self._confidence = None
+        for plane, found in list(self._layers.items()):
+            if found is layer:
+                del self._layers[plane]
+                layer.events.paint.disconnect(self._on_paint)
+                layer.mouse_drag_callbacks.remove(self._hold)
+                del layer.undo, layer.redo
+                return plane
+        return None
+
+    def _on_removed(self, event: Any) -> None:
+        plane = self._forget(event.value)
+        if plane is not None:
+            self._wanted.discard(plane)
+
+    def _on_paint(self, event: Any) -> None:
+        if self._writing:
+            return
+        for plane, layer in self._layers.items():
+            if layer is event.source:
+                self.painted.emit(plane, event.value)
+                return
+
+    def _hold(self, _layer: Labels, event: Any) -> Iterator[None]:
+        self._held = True
+        try:
+            yield
+            while event.type == "mouse_move":
+                yield
+        finally:
+            self._held = False
+            self._later.start(0)
+
+
+def _write(
+    layer: Labels, new: NDArray[np.integer[Any]], here: tuple[slice, ...]
+) -> None:
+    """Write a box of a layer, and draw what changed."""
+    changed = np.nonzero(layer.data[here] != new)
+    if not len(changed[0]):
+        return
+    if layer.visible and len(changed[0]) <= _FEW:
+        where = tuple(
+            index + cut.start for index, cut in zip(changed, here, strict=True)
+        )
+        layer.data_setitem(where, new[changed])
+        return
+    layer.data[here] = new
+    layer.refresh(highlight=False, extent=False)
