@@ -111,6 +111,13 @@ def test_a_small_image_gives_a_smaller_tile(tmp_path: Path) -> None:
     assert tile.score == 1.0
 
 
+def test_a_small_image_has_room_for_all_tiles_that_fit(tmp_path: Path) -> None:
+    grid = [(y, x) for y in range(20, 250, 36) for x in range(20, 250, 36)]
+    project = made(tmp_path, {"a": discs((256, 256), grid)})
+    assert len(suggest_tiles(project, 4, 128)) == 4
+    assert len(suggest_tiles(project, 9, 128)) == 4
+
+
 def test_images_held_out_for_testing_are_left_alone(tmp_path: Path) -> None:
     project = made(tmp_path, {"a": corner(0), "b": corner(1)})
     project.set_role(project.image("b"), "test")

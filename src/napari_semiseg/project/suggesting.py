@@ -126,11 +126,7 @@ def suggest_tiles(
         progress(len(looked), len(looked))
     if not free and problem:
         raise problem
-    if not free:
-        return []
-    tiles = _choose(_with_content(free), known, n, taken)
-    # Rather bare ground than fewer tiles than were asked for.
-    return tiles if len(tiles) == n else _choose(free, known, n, taken)
+    return _choose_most(free, known, n, taken)
 
 
 def _taken(project: Project, pool: Iterable[ImageItem]) -> dict[str, list[Box]]:
@@ -193,9 +189,34 @@ def _look(
 
 def _with_content(candidates: list[_Candidate]) -> list[_Candidate]:
     """Those that are not bare ground."""
-    contrast = np.array([one.texture.contrast for one in candidates])
+    contrast = np.array([one.texture.contrast for one in candidates] or [0.0])
     least = _BARE * np.quantile(contrast, 0.95)
     return [one for one in candidates if one.texture.contrast >= least]
+
+
+def _in_rows(box: Box) -> bool:
+    return all(o % s == 0 for o, s in zip(box.origin, box.size, strict=True))
+
+
+def _choose_most(
+    free: list[_Candidate],
+    known: list[_Candidate],
+    n: int,
+    taken: Mapping[str, Sequence[Box]],
+) -> list[SuggestedTile]:
+    """Up to ``n`` tiles: rather bare ground than fewer tiles than were asked for.
+
+    Where there is little room, a tile in the middle leaves none for others: then only
+    tiles that lie in rows and columns count.
+    """
+    most: list[SuggestedTile] = []
+    for among in (_with_content(free), free):
+        for candidates in (among, [one for one in among if _in_rows(one.box)]):
+            tiles = _choose(candidates, known, n, taken) if candidates else []
+            most = max(most, tiles, key=len)
+            if len(most) == n:
+                return most
+    return most
 
 
 def _choose(
