@@ -47,8 +47,10 @@ class Looking(QObject):
 
     Attributes
     ----------
+    model
+        The run whose model is in use; None: there is none yet.
     teacher
-        Who is asked; None: there is no model yet.
+        Who is asked: that model, or a run that trains.
     problem
         Why the last question was refused, a sentence; empty: it was not.
     """
@@ -61,7 +63,7 @@ class Looking(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.session)
         self._desk = desk
-        self._used: RunFolder | None = None
+        self.model: RunFolder | None = None
         self._questions = Questions()
         self._wanted: list[Box] = []
         self._deaf: set[tuple[str, str]] = set()  # Runs, and images they know not.
@@ -78,6 +80,16 @@ class Looking(QObject):
     def waiting(self) -> bool:
         """Whether an answer is awaited."""
         return self._questions.waiting
+
+    def visible(self) -> Box:
+        """What is on the screen of the image in view; may be empty."""
+        session, viewer = self._desk.session, self._desk.viewer
+        if session.item is None:
+            return Box((0, 0), (0, 0))
+        height, width = session.item.shape[-2:]
+        camera, canvas = camera_of(viewer), canvas_size(viewer)
+        place = session.placement
+        return visible_box(camera.center, camera.zoom, canvas, place, (height, width))
 
     def look(self) -> None:
         """Look at what is in view as soon as the camera rests."""
@@ -121,8 +133,6 @@ class Looking(QObject):
             (self._later.timeout, self._renew),
         ]
 
-    # -- what happens -----------------------------------------------------------------
-
     def _on_camera(self, _event: object = None) -> None:
         if self._desk.session.item is not None:
             self.look()
@@ -146,7 +156,7 @@ class Looking(QObject):
 
     def _on_model(self, _run: object = None) -> None:
         project = self._desk.session.project
-        self._used = None if project is None else model_in_use(project)
+        self.model = None if project is None else model_in_use(project)
         self.look_again()
 
     def _on_training(self) -> None:
@@ -161,18 +171,17 @@ class Looking(QObject):
         """Find out who is to be asked; whether that has changed."""
         training, item = self._desk.training, self._desk.session.item
         run = training.active
-        chosen = None if self._used is None else Teacher(self._used, lives=False)
+        chosen = None if self.model is None else Teacher(self.model, lives=False)
         if run is not None and training.view.state in _ANSWERING:
             deaf = item is not None and (run.id, item.id) in self._deaf
             chosen = chosen if deaf and chosen else Teacher(run, lives=True)
         if chosen == self.teacher:
             return False
         self.teacher = chosen
+        self._questions.forget_seen()  # The layers show another's view.
         self._questions.forget_runs(chosen)
         self.teacher_changed.emit()
         return True
-
-    # -- asking -----------------------------------------------------------------------
 
     def _renew(self) -> None:
         """Look again at what the run has seen with earlier weights."""
@@ -184,7 +193,7 @@ class Looking(QObject):
         item, teacher = self._desk.session.item, self.teacher
         if item is None or teacher is None:
             return
-        visible = self._visible(item.shape[-2:])
+        visible = self.visible()
         if not visible.empty:
             self._desk.teacher.look_elsewhere(visible)
         window = self._desk.teacher.window
@@ -203,16 +212,6 @@ class Looking(QObject):
             if not self._questions.is_worth_waiting(item.id, teacher, piece):
                 self._ask(item, piece, teacher)
             return
-
-    def _visible(self, shape: tuple[int, ...]) -> Box:
-        camera = camera_of(self._desk.viewer)
-        return visible_box(
-            camera.center,
-            camera.zoom,
-            canvas_size(self._desk.viewer),
-            self._desk.session.placement,
-            (shape[0], shape[1]),
-        )
 
     def _longest_side(self, teacher: Teacher) -> int:
         """How many pixels an answer may have along each side."""
@@ -238,8 +237,6 @@ class Looking(QObject):
         question = Question(item.id, box, teacher, step, time.monotonic())
         self._questions.put(request, question)
         self.changed.emit()
-
-    # -- answers ----------------------------------------------------------------------
 
     def _hear_server(self, event: Event) -> None:
         if self._questions.awaits(event.get("request")):
@@ -280,7 +277,7 @@ class Looking(QObject):
     def _turn_away(self, question: Question, sentence: str) -> None:
         """Do not ask again; of a run that does not know the image, ask the model."""
         self._questions.note_seen(question, question.box)
-        if question.teacher.lives and self._used is not None:
+        if question.teacher.lives and self.model is not None:
             self._deaf.add((question.teacher.run.id, question.image_id))
             if self._choose_teacher():
                 return
