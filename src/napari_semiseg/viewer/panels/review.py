@@ -1,0 +1,197 @@
+"""Step 4: judge what the model finds, correct it, and go where it is unsure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFrame, QLabel, QWidget
+
+from napari_semiseg.viewer.panels.review_objects import ObjectRows
+from napari_semiseg.viewer.panels.review_queue import QueueRows
+from napari_semiseg.viewer.widgets.buttons import allow, button, note
+from napari_semiseg.viewer.widgets.panel import Panel
+from napari_semiseg.viewer.widgets.threshold_sliders import ThresholdSliders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_semiseg.viewer.desk import Desk
+
+
+class ReviewPanel(Panel):
+    """Verdict, thresholds, objects to accept or reject, and the next image."""
+
+    title: ClassVar[str] = "Review"
+    about: ClassVar[str] = (
+        "Look at what the model finds. Objects that you accept or correct are yours: "
+        "the next training learns from them."
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._add_verdict()
+        self._add_thresholds()
+        self._heading("Correct objects")
+        self.objects = ObjectRows(desk, self)
+        self._heading("Where to look next")
+        self.queue = QueueRows(desk, self.rows)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        for signal, slot in self._connections():
+            signal.connect(slot)
+        self.refresh()
+
+    def fact(self) -> str:
+        """Which image is next, or what is missing."""
+        session, reviewing = self._desk.session, self._desk.reviewing
+        if session.project is None:
+            return "no project yet"
+        if self._desk.looking.teacher is None:
+            return "no model yet"
+        known, total = len(reviewing.ranking.queue), len(session.project.images)
+        if reviewing.ranking.busy:
+            return f"{known} of {total} images looked at"
+        following = reviewing.ranking.upcoming()
+        if following is not None:
+            name = session.project.image(following.image_id).name
+            return f"next: {name} ({following.reason})"
+        if self._desk.looking.teacher.lives:
+            return "the model that is being trained"
+        return "all images seen" if known else "a model to look at"
+
+    def refresh(self) -> None:
+        """Show how things stand now."""
+        self._show_verdict()
+        self._show_thresholds()
+        self.objects.refresh()
+        self.queue.refresh()
+        super().refresh()
+
+    def close_panel(self) -> None:
+        """Let go of the controllers."""
+        self._soon.stop()
+        self.objects.close()
+        for signal, slot in self._connections():
+            signal.disconnect(slot)
+
+    def _connections(self) -> list[tuple[Any, Callable[..., object]]]:
+        desk = self._desk
+        return [
+            (self._soon.timeout, self.refresh),
+            (desk.reviewing.changed, self._refresh_soon),
+            (desk.looking.changed, self._refresh_soon),
+            (desk.looking.teacher_changed, self._refresh_soon),
+            (desk.training.changed, self._refresh_soon),
+            (desk.teacher.window_changed, self._refresh_soon),
+            (desk.session.project_changed, self._refresh_soon),
+            (desk.session.image_changed, self._refresh_soon),
+        ]
+
+    def _refresh_soon(self, *_what: object) -> None:
+        """Once for many changes: a training tells ten of them a second."""
+        if not self._soon.isActive():
+            self._soon.start(100)
+
+    def _heading(self, text: str) -> None:
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        line.setFrameShadow(QFrame.Shadow.Sunken)
+        label = QLabel(text)
+        font = label.font()
+        font.setBold(True)
+        label.setFont(font)
+        if self.rows.count():
+            self.rows.addWidget(line)
+        self.rows.addWidget(label)
+
+    def _add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self.rows.addWidget(widget)
+
+    # -- verdict ----------------------------------------------------------------------
+
+    def _add_verdict(self) -> None:
+        self._heading("The last training")
+        self._verdict, self._measured, self._seen = note(), note(), note()
+        self._retrain = button(
+            "Train again",
+            "Go on from the model in use with all labels and corrections, with the "
+            "settings of step 3.",
+            self._desk.training.start_again,
+        )
+        self._why_not_retrain = note()
+        self._add(self._verdict, self._measured, self._seen)
+        self._add(self._retrain, self._why_not_retrain)
+
+    def _show_verdict(self) -> None:
+        verdict = self._desk.reviewing.verdict
+        if verdict is None:
+            self._verdict.setText("No training has ended yet.")
+            self._measured.setText("")
+        else:
+            self._verdict.setText(f"{verdict.headline} {verdict.sentence}")
+            self._measured.setText(verdict.measured)
+        self._measured.setVisible(bool(self._measured.text()))
+        self._seen.setText(self._seen_words())
+        self._seen.setVisible(bool(self._seen.text()))
+        reason = self._desk.training.why_not()
+        allow(self._retrain, reason)
+        self._why_not_retrain.setText(reason or "")
+        self._why_not_retrain.setVisible(reason is not None)
+
+    def _seen_words(self) -> str:
+        looking = self._desk.looking
+        if looking.problem:
+            return looking.problem
+        if looking.teacher is None:
+            return ""
+        whose = "the model that is being trained" if looking.teacher.lives else ""
+        if looking.waiting:
+            return f"Looking at what is in view{f' with {whose}' if whose else ''} ..."
+        return f"You see {whose}." if whose else ""
+
+    # -- thresholds -------------------------------------------------------------------
+
+    def _add_thresholds(self) -> None:
+        self._heading("How objects are cut out")
+        cutting = self._desk.reviewing.cutting
+        self.sliders = ThresholdSliders()
+        self.sliders.moved.connect(cutting.put)
+        self._reset = button(
+            "Back to what the training found best",
+            "Undo what you changed with these sliders.",
+            cutting.reset,
+        )
+        self._kept = note()
+        self._add(self.sliders, self._reset, self._kept)
+
+    def _show_thresholds(self) -> None:
+        cutting = self._desk.reviewing.cutting
+        self.sliders.setEnabled(cutting.tuned is not None)
+        self.sliders.show_values(*cutting.in_force)
+        same = cutting.tuned is not None and _nearly(cutting.tuned, cutting.in_force)
+        reason = None
+        if cutting.tuned is None:
+            reason = "Train a model first."
+        elif same:
+            reason = "They are as the training found them."
+        allow(self._reset, reason)
+        self._kept.setText(self._kept_words(same))
+        self._kept.setVisible(bool(self._kept.text()))
+
+    def _kept_words(self, same: bool) -> str:
+        session, teacher = self._desk.session, self._desk.looking.teacher
+        if teacher is None:
+            return "There is no model yet: train one in step 3."
+        if session.read_only:
+            return "Your choice is not kept: the project was opened to look only."
+        if teacher.lives:
+            return "Just to try: the training finds its own when it ends."
+        return "" if same else "Your choice is kept, and used for the results."
+
+
+def _nearly(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether values show as the same."""
+    return all(abs(a - b) < 5e-3 for a, b in zip(one, other, strict=True))

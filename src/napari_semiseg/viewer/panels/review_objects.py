@@ -1,0 +1,176 @@
+"""Accepting, rejecting and giving back objects; what else is shown of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
+
+from napari_semiseg.viewer.keys import KEYS
+from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
+
+if TYPE_CHECKING:
+    from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.object_tool import Clicking
+    from napari_semiseg.viewer.widgets.panel import Panel
+
+_SURE = 4000  # Milliseconds in which a second press means it.
+_EVERY = "All in image"
+
+
+class ObjectRows(QObject):
+    """Rows of the review panel about the objects in the image."""
+
+    def __init__(self, desk: Desk, panel: Panel) -> None:
+        super().__init__(panel)
+        self._desk = desk
+        self._rows = panel.rows
+        self._sure = QTimer(self)
+        self._sure.setSingleShot(True)
+        self._sure.timeout.connect(self._unsure)
+        self._add_objects()
+        self._add_layers()
+
+    def refresh(self) -> None:
+        """Show how things stand now."""
+        self._show_objects()
+        self._show_layers()
+
+    def close(self) -> None:
+        """Stop the clock."""
+        self._sure.stop()
+
+    def _add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self._rows.addWidget(widget)
+
+    def _add_objects(self) -> None:
+        reviewing = self._desk.reviewing
+        self._hint = note(
+            "Paint, erase or fill in the layer instances, or point at an object and "
+            "press a key."
+        )
+        self._accept = self._clicker(
+            "Accept",
+            "accept object",
+            "accept",
+            "Press, then click objects that are right: they become yours, and train.",
+        )
+        self._reject = self._clicker(
+            "Reject",
+            "reject",
+            "reject",
+            "Press, then click objects that are none: they become background.",
+        )
+        self._accept_tile = button(
+            "Accept tile",
+            "Make the tile in hand (else one around the cursor) a finished tile with "
+            "the objects as you see them. Check all of them first.",
+            reviewing.accept_tile,
+            key=KEYS["accept tile"].shown,
+        )
+        self._back_words = QLabel("Give back to the model:")
+        self._back_object = button(
+            "Object",
+            "Point at an object of yours and press this key: the model decides again.",
+            self._explain_give_back,
+            key=KEYS["give back"].shown,
+        )
+        self._back_view = button(
+            "In view",
+            "Forget the corrections in the part of the image that you see.",
+            reviewing.give_back_view,
+        )
+        self._back_image = button(
+            _EVERY, "Forget all corrections of this image.", self._give_back_image
+        )
+        self._why_not = note()
+        self._add(self._hint, row(self._accept, self._reject), self._accept_tile)
+        self._add(self._back_words)
+        self._add(row(self._back_object, self._back_view, self._back_image))
+        self._add(self._why_not)
+
+    def _clicker(
+        self, text: str, key: str, clicking: Clicking, tip: str
+    ) -> QPushButton:
+        made = button(text, tip, lambda: self._toggle(clicking), key=KEYS[key].shown)
+        made.setCheckable(True)
+        return made
+
+    def _toggle(self, clicking: Clicking) -> None:
+        tool = self._desk.reviewing.tool
+        tool.take(None if tool.clicking == clicking else clicking)
+        self._show_objects()
+
+    def _explain_give_back(self) -> None:
+        key = KEYS["give back"].shown
+        self._desk.session.say(f"Point at an object in the image and press {key}.")
+
+    def _show_objects(self) -> None:
+        reviewing = self._desk.reviewing
+        reason = reviewing.why_not()
+        for control in (
+            self._accept,
+            self._reject,
+            self._accept_tile,
+            self._back_object,
+            self._back_view,
+            self._back_image,
+        ):
+            allow(control, reason)
+        self._accept.setChecked(reviewing.tool.clicking == "accept")
+        self._reject.setChecked(reviewing.tool.clicking == "reject")
+        self._why_not.setText(reason or "")
+        self._why_not.setVisible(reason is not None)
+
+    def _give_back_image(self) -> None:
+        """Needs two presses: it takes all work on an image back."""
+        if self._sure.isActive():
+            self._unsure()
+            self._desk.reviewing.give_back_image()
+            return
+        self._back_image.setText("Really all?")
+        self._sure.start(_SURE)
+
+    def _unsure(self) -> None:
+        self._sure.stop()
+        self._back_image.setText(_EVERY)
+
+    def _add_layers(self) -> None:
+        teacher = self._desk.teacher
+        self._show = button(
+            "Show the model's layers",
+            "Show instances, pseudo-labels and the confidence mask, also after they "
+            "were removed from the list of layers.",
+            teacher.show_layers,
+        )
+        self._confidence = _check(
+            "Confidence", "How sure the model is of each pixel, 0 to 1, as a layer."
+        )
+        self._owners = _check(
+            "Whose", "Who decided about each pixel, as a layer: the model or you."
+        )
+        self._outlines = _check("Outlines", "Draw objects as outlines, not filled.")
+        self._confidence.clicked.connect(teacher.show_confidence)
+        self._owners.clicked.connect(teacher.show_owners)
+        self._outlines.clicked.connect(self._on_outlines)
+        self._add(row(self._confidence, self._owners, self._outlines), self._show)
+
+    def _on_outlines(self, on: bool) -> None:
+        refusal = self._desk.teacher.show_outlines(on)
+        if refusal:
+            self._outlines.setChecked(False)
+            self._desk.session.say(refusal)
+
+    def _show_layers(self) -> None:
+        ready = self._desk.teacher.ready
+        reason = None if ready else "Choose an image in step 1 first."
+        for control in (self._show, self._confidence, self._owners, self._outlines):
+            allow(control, reason)
+
+
+def _check(text: str, tip: str) -> QCheckBox:
+    made = QCheckBox(text)
+    made.setToolTip(tip)
+    return made
