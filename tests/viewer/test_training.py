@@ -459,14 +459,12 @@ def test_a_real_short_run(desk: Any, project: Project, qtbot: QtBot) -> None:
             "network": {"encoder": "mobilenet_v2", "weights": "none"},
         },
     )
-    with (
-        qtbot.waitSignal(desk.session.model_changed, timeout=200_000),
-        qtbot.waitSignal(training.ended, timeout=200_000),
-    ):
+    with qtbot.waitSignal(training.ended, timeout=200_000):
         assert training.start(settings, device="cpu")
     view = training.view
     assert view.state == "finished", view.sentence
-    assert view.accepted
+    # So few steps may well end in a model that finds nothing: that is a verdict, too.
+    assert view.verdict
     assert view.step == 4
     assert view.stage == "consistency"
     record = training.run_folder.record()

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import CorrectionStore
+from napari_semiseg.runs.models import model_in_use
 
 if TYPE_CHECKING:
     from napari_semiseg.project.project import Project
@@ -21,11 +22,12 @@ _QUIET = 300  # Milliseconds without a change after which it is counted anew.
 
 @dataclass(frozen=True)
 class Ground:
-    """Numbers of finished tiles, and of images with corrections."""
+    """Numbers of finished tiles, of corrected images; whether a model is in use."""
 
     training: int = 0
     validation: int = 0
     corrected: int = 0
+    has_model: bool = False
 
     @property
     def enough(self) -> bool:
@@ -58,7 +60,12 @@ def count_ground(project: Project) -> Ground:
         except SemisegError:
             continue  # Tiles of other pixels: said where they are shown.
     corrected = {item.id for item in pool} & set(CorrectionStore(project).images())
-    return Ground(states.count("training"), states.count("validation"), len(corrected))
+    return Ground(
+        states.count("training"),
+        states.count("validation"),
+        len(corrected),
+        model_in_use(project) is not None,
+    )
 
 
 def why_no_training(session: Session, ground: Ground | None) -> str | None:
@@ -100,12 +107,20 @@ class GroundCount(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_QUIET)
-        self._timer.timeout.connect(self._count)
+        self._timer.timeout.connect(self.count)
         self._session = desk.session
         self._session.project_changed.connect(self._begin)
         self._session.images_changed.connect(self._timer.start)
         self._session.tiles_changed.connect(self._count_soon)
         self._session.corrections_changed.connect(self._count_soon)
+
+    def count(self) -> None:
+        """Count anew."""
+        project = self._session.project
+        if project is not None:
+            self._desk.background.submit(
+                lambda: count_ground(project), self._know, topic="ground"
+            )
 
     def close(self) -> None:
         """Count no more."""
@@ -118,17 +133,10 @@ class GroundCount(QObject):
     def _begin(self) -> None:
         self.ground = None
         self._desk.background.forget("ground")
-        self._count()
+        self.count()
 
     def _count_soon(self, image_id: str) -> None:
         self._timer.start()
-
-    def _count(self) -> None:
-        project = self._session.project
-        if project is not None:
-            self._desk.background.submit(
-                lambda: count_ground(project), self._know, topic="ground"
-            )
 
     def _know(self, ground: Ground) -> None:
         self.ground = ground

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from napari_semiseg.viewer.traces import NO_CURVE, Curve
@@ -46,6 +46,13 @@ SENTENCES: dict[RunViewState, str] = {
     "finishing": "Measuring and saving the model.",
 }
 """What the states of a living run mean."""
+
+# What may be wished of a run, and the states that fulfil the wish.
+_FULFILLED: dict[RunViewState, frozenset[RunViewState]] = {
+    "pausing": frozenset({"pausing", "paused", "stopping", "finishing"}),
+    "resuming": frozenset({"training", "pausing", "stopping", "finishing"}),
+    "stopping": frozenset({"stopping", "finishing"}),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +129,15 @@ class RunView:
 
 
 NO_RUN = RunView()
+
+
+def wished(view: RunView, wish: RunViewState | None) -> RunView:
+    """The view of a run of which something was asked that it has not answered."""
+    if wish is None or not view.living:
+        return view
+    return replace(view, state=wish, sentence=SENTENCES[wish])
+
+
+def fulfilled(view: RunView, wish: RunViewState | None) -> bool:
+    """Whether a run does what was asked of it, or has ended."""
+    return wish is None or not view.living or view.state in _FULFILLED[wish]

@@ -9,10 +9,10 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs import supervisor
-from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.viewer.following import Following, stop_beside
 from napari_semiseg.viewer.ground import GroundCount, why_no_training
-from napari_semiseg.viewer.run_view import NO_RUN, SENTENCES, RunView
+from napari_semiseg.viewer.run_starting import save_strokes, start_run
+from napari_semiseg.viewer.run_view import NO_RUN, SENTENCES, RunView, fulfilled, wished
 from napari_semiseg.viewer.run_watch import RunWatch
 from napari_semiseg.viewer.training_choice import TrainingChoice
 
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.run_view import RunViewState
 
 _GOING_ON = "A run is going on already: let it end, or stop it."
-_STROKES = 5.0  # Seconds for saving strokes before a run reads them.
-
-# Wishes, and the states of the run that fulfil them.
-_FULFILLED: dict[RunViewState, frozenset[RunViewState]] = {
-    "pausing": frozenset({"pausing", "paused", "stopping", "finishing"}),
-    "resuming": frozenset({"training", "pausing", "stopping", "finishing"}),
-    "stopping": frozenset({"stopping", "finishing"}),
-}
 
 
 class Training(QObject):
@@ -48,8 +40,6 @@ class Training(QObject):
     ----------
     active
         The run that is going on, None while there is none.
-    has_model
-        Whether the project has a model in use.
     """
 
     changed = Signal()
@@ -73,7 +63,6 @@ class Training(QObject):
         self.active: RunFolder | None = None
         self._facts: RunView = NO_RUN
         self._wish: RunViewState | None = None
-        self.has_model = False
         self._following: Following | None = None
         self._count = GroundCount(desk, self)
         self._watch = RunWatch(desk, self)
@@ -90,11 +79,14 @@ class Training(QObject):
         return self._count.ground
 
     @property
+    def has_model(self) -> bool:
+        """Whether the project has a model in use, as far as is known."""
+        return self.ground is not None and self.ground.has_model
+
+    @property
     def view(self) -> RunView:
         """The run as it stands, with what was asked of it."""
-        if self._wish is None or not self._facts.living:
-            return self._facts
-        return replace(self._facts, state=self._wish, sentence=SENTENCES[self._wish])
+        return wished(self._facts, self._wish)
 
     @property
     def run_folder(self) -> RunFolder | None:
@@ -132,24 +124,14 @@ class Training(QObject):
     ) -> bool:
         """Start a run with the labels as they are now, and remember how.
 
+        Whether it was started; if not, the reason has been said.
+
         Parameters
         ----------
-        settings
-            Of one of the methods.
-        steps
-            Instead of those of the settings.
-        minutes
-            Instead of steps: as many as fit in.
-        device
-            ``auto``, or the name of a device.
-        start
-            ``last``: the model in use, from scratch where there is none; ``scratch``;
-            or the name of a run.
-
-        Returns
-        -------
-        bool
-            Whether it was started; if not, the reason has been said.
+        steps, minutes
+            Instead of the steps of the settings.
+        device, start
+            As of `TrainingChoice`.
         """
         if steps is not None:
             settings = settings.model_copy(update={"steps": steps})
@@ -206,23 +188,11 @@ class Training(QObject):
 
     def _change_project(self) -> None:
         self._leave()
-        self._facts, self.has_model = NO_RUN, False
-        self._desk.background.forget("model")
+        self._facts = NO_RUN
         if self._desk.session.project is None:
             self._watch.stop()
         else:
             self._watch.begin()
-            self._look_for_model()
-        self.changed.emit()
-
-    def _look_for_model(self) -> None:
-        folder = self._desk.session.opened.folder
-        self._desk.background.submit(
-            lambda: model_in_use(folder) is not None, self._know_model, topic="model"
-        )
-
-    def _know_model(self, has_model: bool) -> None:
-        self.has_model = has_model
         self.changed.emit()
 
     def _leave(self) -> None:
@@ -261,9 +231,7 @@ class Training(QObject):
         if told.ended:
             self.active = None
             self._watch.wait_beside(told.by.run_folder)
-        if self._wish is not None and (
-            told.ended or self._facts.state in _FULFILLED[self._wish]
-        ):
+        if fulfilled(self._facts, self._wish):
             self._wish = None
         for event in told.events:
             self.happened.emit(event)
@@ -273,7 +241,7 @@ class Training(QObject):
 
     def _note_end(self) -> None:
         view = self._facts
-        self._look_for_model()
+        self._count.count()
         self.ended.emit(view)
         if view.accepted and view.state in ("finished", "stopped"):
             self._desk.session.model_changed.emit()
@@ -291,35 +259,19 @@ class Training(QObject):
 
     def _begin(self, settings: Settings, choice: TrainingChoice) -> None:
         project = self._desk.session.opened
-        self._save_strokes()
+        save_strokes(self._desk.autosave)
         running = supervisor.attach(project.folder)
         if running is not None:
             self._follow(running)  # Somebody else was faster.
             raise SemisegError(_GOING_ON)
-        project.update_settings(**choice.entry())
-        start = choice.start
-        if start == "last" and model_in_use(project) is None:
-            start = "scratch"
-        arguments = ["--start", start, "--device", choice.device]
-        if choice.minutes is not None:
-            arguments += ["--minutes", f"{choice.minutes:g}"]
-        process = self._start_process(project.folder, arguments, settings=settings)
+        process = start_run(project, settings, choice, self._start_process)
         self._show_start(process, RunView(process.run.id, settings.name))
 
     def _go_on(self) -> None:
         run = self.run_folder
-        if run is None:
-            return
-        self._save_strokes()
-        self._show_start(self._resume_process(run), self._facts)
-
-    def _save_strokes(self) -> None:
-        # The run copies the labels at its start: the last stroke shall be among them.
-        if not self._desk.autosave.flush(_STROKES):
-            raise SemisegError(
-                "The last strokes are not on the disk yet. See above why, or wait a "
-                "moment, then press Train again."
-            )
+        if run is not None:
+            save_strokes(self._desk.autosave)
+            self._show_start(self._resume_process(run), self._facts)
 
     def _show_start(self, process: RunningProcess, view: RunView) -> None:
         self._follow(process.run, process=process)
