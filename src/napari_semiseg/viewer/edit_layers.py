@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+import math
+from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_semiseg.project.owners import Owner
-from napari_semiseg.viewer.colours import class_colours, object_colours, trust_colours
+from napari_semiseg.viewer.colours import class_colours
 from napari_semiseg.viewer.composing import Shown
-from napari_semiseg.viewer.own_layers import MARK, put, use_of
+from napari_semiseg.viewer.layer_making import (
+    EDITABLE,
+    NAMES,
+    Plane,
+    make_confidence,
+    make_labels,
+    write_box,
+)
+from napari_semiseg.viewer.own_layers import put, use_of
+from napari_semiseg.viewer.strokes import stroke_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+    from napari.layers import Image, Labels
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
-    from napari_semiseg.viewer.painting import Layer as Painted
     from napari_semiseg.viewer.placement import Placement
 
-Plane: TypeAlias = Literal["instances", "label", "trusted", "owners"]
-"""Planes of `Shown`, each with a layer of its own."""
-
-NAMES: dict[Plane, str] = {
-    "instances": "instances",
-    "label": "pseudo-labels",
-    "trusted": "confidence mask",
-    "owners": "owner",
-}
-"""What the layers are called; also what their marks say."""
-CONFIDENCE = "confidence"
-
-_EDITABLE: tuple[Painted, ...] = ("instances", "label", "trusted")
-_OPACITY = {"instances": 0.5, "label": 0.5, "trusted": 0.35, "owners": 0.5}
 _ON_TOP = ("tiles", "annotation")  # Uses of layers that lie above these.
-_FEW = 32_768  # Pixels up to which writing them one by one is the faster way.
+_LARGE = 1024 * 1024  # Pixels from which layers are written one after the other.
 
 
 class EditLayers(QObject):
@@ -59,7 +52,7 @@ class EditLayers(QObject):
     """
 
     painted = Signal(str, object)
-    """A plane, and the value of napari's event ``paint``."""
+    """A plane, and the `Stroke` on it."""
     released = Signal()
     """The mouse was released: nobody is painting."""
 
@@ -75,7 +68,7 @@ class EditLayers(QObject):
         self._undo, self._redo = undo, redo
         self._layers: dict[Plane, Labels] = {}
         self._confidence: Image | None = None
-        self._wanted: set[Plane] = set(_EDITABLE)
+        self._wanted: set[Plane] = set(EDITABLE)
         self._titles: dict[Plane, str] = dict(NAMES)
         self._abouts: dict[Plane, str] = {}
         self._n_classes = 3
@@ -84,7 +77,12 @@ class EditLayers(QObject):
         # Only after napari has dealt with the release is the stroke known.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
-        self._later.timeout.connect(self.released)
+        self._later.timeout.connect(self._after)
+        self._unsettled: list[Box] = []
+        self._queue: list[tuple[Plane, Box]] = []
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._write_next)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
@@ -113,21 +111,21 @@ class EditLayers(QObject):
             self.show(shown, placement, window, editable=editable)
 
     def write(self, box: Box) -> None:
-        """Copy a box of what is shown into the layers."""
-        if self._shown is None or box.empty:
-            return
-        shown, _, window, _ = self._shown
-        here = box.relative_to(window).slices
-        self._writing = True
-        try:
-            for plane, layer in self._layers.items():
-                if layer.data.shape == window.size:
-                    _write(layer, getattr(shown, plane)[here], here)
-        finally:
-            self._writing = False
+        """Copy a box of what is shown into the layers.
+
+        A large one is copied layer by layer, with time between them for the user.
+        """
+        if math.prod(box.size) < _LARGE:
+            for plane in list(self._layers):
+                self._write(plane, box)
+        else:
+            self._queue += [(plane, box) for plane in self._layers]
+            self._soon.start(0)
 
     def clear(self) -> None:
         """Show nothing; the layers stay."""
+        self._unsettled.clear()
+        self._queue.clear()
         if self._shown is not None:
             _, placement, window, _ = self._shown
             spot = type(window)(window.origin, (1, 1))
@@ -137,11 +135,11 @@ class EditLayers(QObject):
 
     def bring_back(self) -> None:
         """Make deleted layers again, and let the objects be seen at least."""
-        self._wanted |= set(_EDITABLE)
-        for plane in _EDITABLE:
+        self._wanted |= set(EDITABLE)
+        for plane in EDITABLE:
             if plane not in self._layers:
                 self._fill(plane)
-        editable = [self._layers[p] for p in _EDITABLE if p in self._layers]
+        editable = [self._layers[p] for p in EDITABLE if p in self._layers]
         if editable and not any(layer.visible for layer in editable):
             editable[0].visible = True
 
@@ -161,21 +159,12 @@ class EditLayers(QObject):
             return
         _, placement, window, _ = self._shown
         if self._confidence is None:
-            self._confidence = Image(
-                confidence,
-                name=CONFIDENCE,
-                contrast_limits=(0, 1),
-                colormap="viridis",
-                blending="additive",
-                opacity=0.4,
-                metadata={MARK: CONFIDENCE},
-                **placement.at(window),
-            )
+            self._confidence = make_confidence(confidence)
             self._insert(self._confidence)
         else:
             self._confidence.data = confidence
-            for name, value in placement.at(window).items():
-                setattr(self._confidence, name, value)
+        for name, value in placement.at(window).items():
+            setattr(self._confidence, name, value)
 
     def set_outlines(self, width: int) -> None:
         """Draw objects as outlines of so many pixels; 0: filled."""
@@ -210,12 +199,13 @@ class EditLayers(QObject):
         """Remove all layers; each is made anew when it is shown again."""
         for layer in [*self._layers.values(), self._confidence]:
             self._remove(layer)
-        self._wanted = set(_EDITABLE)
+        self._wanted = set(EDITABLE)
         self._shown = None
 
     def close(self) -> None:
         """Remove the layers and let go of the viewer."""
         self._later.stop()
+        self._soon.stop()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.remove()
 
@@ -226,36 +216,43 @@ class EditLayers(QObject):
         array = getattr(shown, plane).copy()
         layer = self._layers.get(plane)
         if layer is None:
-            layer = self._layers[plane] = self._make(plane, array)
+            about = self._abouts.get(plane, "")
+            layer = make_labels(
+                plane, array, self._titles[plane], about, self._n_classes
+            )
+            layer.undo, layer.redo = self._undo, self._redo
+            layer.events.paint.connect(self._on_paint)
+            layer.mouse_drag_callbacks.append(self._hold)
+            self._layers[plane] = layer
             self._insert(layer)
         put(
             layer,
             array,
             placement,
             window,
-            editable=editable and plane in _EDITABLE,
+            editable=editable and plane in EDITABLE,
             forget_undo=True,
         )
 
-    def _make(self, plane: Plane, array: NDArray[np.integer[Any]]) -> Labels:
-        colours: dict[Plane, Callable[[], Any]] = {
-            "instances": object_colours,
-            "label": partial(class_colours, self._n_classes),
-            "trusted": trust_colours,
-            "owners": partial(class_colours, len(Owner)),
-        }
-        layer = Labels(
-            array,
-            name=self._titles[plane],
-            opacity=_OPACITY[plane],
-            colormap=colours[plane](),
-            visible=plane in ("instances", "owners"),
-            metadata={MARK: NAMES[plane], "about": self._abouts.get(plane, "")},
-        )
-        layer.undo, layer.redo = self._undo, self._redo
-        layer.events.paint.connect(self._on_paint)
-        layer.mouse_drag_callbacks.append(self._hold)
-        return layer
+    def _write_next(self) -> None:
+        if self._queue:
+            self._write(*self._queue.pop(0))
+            self._soon.start(0)
+
+    def _write(self, plane: Plane, box: Box) -> None:
+        layer = self._layers.get(plane)
+        if self._shown is None or layer is None:
+            return
+        shown, _, window, _ = self._shown
+        box = box.intersection(window)
+        if box.empty or layer.data.shape != window.size:
+            return
+        here = box.relative_to(window).slices
+        self._writing = True
+        try:
+            write_box(layer, getattr(shown, plane)[here], here)
+        finally:
+            self._writing = False
 
     def _insert(self, layer: Labels | Image) -> None:
         """Put a layer under those of the tile in hand; the selection stays."""
@@ -294,9 +291,22 @@ class EditLayers(QObject):
         if self._writing:
             return
         for plane, layer in self._layers.items():
-            if layer is event.source:
-                self.painted.emit(plane, event.value)
+            if layer is event.source and self._shown is not None:
+                # A tool that paints at once tells so before it writes the pixels.
+                stroke = stroke_of(event.value, self._shown[2])
+                if stroke is not None:
+                    self._unsettled.append(stroke.box)
+                    self._later.start(0)
+                    self.painted.emit(plane, stroke)
                 return
+
+    def _after(self) -> None:
+        """What is to be done once napari is done with the mouse."""
+        boxes, self._unsettled = self._unsettled, []
+        for box in boxes:
+            self.write(box)
+        if not self._held:
+            self.released.emit()
 
     def _hold(self, _layer: Labels, event: Any) -> Iterator[None]:
         self._held = True
@@ -307,20 +317,3 @@ class EditLayers(QObject):
         finally:
             self._held = False
             self._later.start(0)
-
-
-def _write(
-    layer: Labels, new: NDArray[np.integer[Any]], here: tuple[slice, ...]
-) -> None:
-    """Write a box of a layer, and draw what changed."""
-    changed = np.nonzero(layer.data[here] != new)
-    if not len(changed[0]):
-        return
-    if layer.visible and len(changed[0]) <= _FEW:
-        where = tuple(
-            index + cut.start for index, cut in zip(changed, here, strict=True)
-        )
-        layer.data_setitem(where, new[changed])
-        return
-    layer.data[here] = new
-    layer.refresh(highlight=False, extent=False)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.project.accepting import accept_tile
-from napari_semiseg.project.giving_back import give_back
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.watershed import Thresholds
 from napari_semiseg.viewer.answer_work import AnswerWork
 from napari_semiseg.viewer.edit_layers import EditLayers
-from napari_semiseg.viewer.strokes import stroke_of
+from napari_semiseg.viewer.person_acts import PersonActs
 from napari_semiseg.viewer.teacher_planes import Answer
 from napari_semiseg.viewer.view_keeper import ViewKeeper
 
@@ -29,9 +26,8 @@ if TYPE_CHECKING:
     from napari_semiseg.segmentation.classes import BoundaryMode
     from napari_semiseg.segmentation.watershed import Form
     from napari_semiseg.viewer.desk import Desk
-    from napari_semiseg.viewer.edit_layers import Plane
-    from napari_semiseg.viewer.object_acts import Verb
-    from napari_semiseg.viewer.teacher_view import Change
+    from napari_semiseg.viewer.layer_making import Plane
+    from napari_semiseg.viewer.strokes import Stroke
 
 _LARGEST_OUTLINED = 2048  # Outlines of larger images cost some 0.4 s a change.
 
@@ -67,6 +63,7 @@ class TeacherLayers(QObject):
         self._keeper = ViewKeeper(desk, self)
         self._layers = EditLayers(desk.viewer, self, self.undo, self.redo)
         self._work = AnswerWork(desk.background, self._is_held, self)
+        self._acts = PersonActs(desk, self._keeper, self)
         self._with_confidence = self._closed = False
         for signal, slot in self._connections():
             signal.connect(slot)
@@ -181,62 +178,36 @@ class TeacherLayers(QObject):
 
     def accept(self, ids: Iterable[int]) -> int:
         """Make teacher objects the person's own; returns how many, says why not all."""
-        return self._do("accept", ids)
+        return self._acts.do("accept", ids)
 
     def reject(self, ids: Iterable[int]) -> int:
         """Say that there is no object there: their pixels become background."""
-        return self._do("reject", ids)
+        return self._acts.do("reject", ids)
 
     def give_back_objects(self, ids: Iterable[int]) -> int:
         """Give objects back to the teacher; returns how many."""
-        return self._do("give back", ids)
+        return self._acts.do("give back", ids)
 
     def give_back(self, box: Box | None = None) -> None:
         """Give all decisions in a box back to the teacher; None: in the whole image.
 
         Outside the window that cannot be undone.
         """
-        view, item = self._keeper.view, self._keeper.item
-        if view is None or item is None or not self._may_write():
-            return
-        box = box or Box.whole(item.shape)
-        if view.window.contains(box):
-            self._note(view.give_back(box))
-        elif self._keeper.flush():
-            project = self._session.opened
-            self._desk.background.submit(
-                partial(give_back, project, item, box),
-                lambda _: self._session.corrections_changed.emit(item.id),
-                self._complain,
-            )
+        self._acts.give_back(box)
 
     def accept_tile(self, box: Box) -> None:
         """Make a box a finished tile with the objects shown, in the background."""
-        item = self._keeper.item
-        if item is None or not self._may_write():
-            return
         proposal = self.instances_in(box)
-        # The strokes of the tile in hand are to stay on top: they must be saved.
-        if proposal is None or not self._desk.autosave.flush():
-            return
-        project = self._session.opened
-        self._desk.background.submit(
-            partial(accept_tile, project, item, box, proposal),
-            lambda _: self._session.tiles_changed.emit(item.id),
-            self._complain,
-        )
+        if proposal is not None:
+            self._acts.accept_tile(box, proposal)
 
     def undo(self) -> None:
         """Take the last act back."""
-        view = self._keeper.view
-        if view is not None and self._may_write():
-            self._note(view.undo())
+        self._acts.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        view = self._keeper.view
-        if view is not None and self._may_write():
-            self._note(view.redo())
+        self._acts.redo()
 
     def show_layers(self) -> None:
         """Make layers that the user has deleted again; one is visible at least."""
@@ -282,6 +253,7 @@ class TeacherLayers(QObject):
             (keeper.opened, self._on_opened),
             (keeper.moved, self._on_moved),
             (keeper.redrawn, self._redraw),
+            (self._acts.redrawn, self._redraw),
             (self._work.applied, self._on_applied),
             (self._work.failed, self._complain),
             (layers.painted, self._on_painted),
@@ -331,41 +303,10 @@ class TeacherLayers(QObject):
         self._layers.write(box)
         self.changed.emit()
 
-    def _on_painted(self, plane: Plane, atoms: Any) -> None:
-        view = self._keeper.view
-        stroke = None if view is None else stroke_of(atoms, view.window)
-        if view is None or stroke is None or plane == "owners":
-            return
-        if self._may_write():
-            change = self._note(view.stroke(plane, stroke))
-            for number, used in change.outcome.renamed.items() if change else ():
+    def _on_painted(self, plane: Plane, stroke: Stroke) -> None:
+        if plane != "owners":
+            for number, used in self._acts.paint(plane, stroke).items():
                 self._layers.select(plane, used, instead_of=number)
-        else:
-            self._layers.write(stroke.box)
-
-    def _do(self, verb: Verb, ids: Iterable[int]) -> int:
-        view = self._keeper.view
-        if view is None or not self._may_write():
-            return 0
-        change = self._note(view.do(verb, ids))
-        return 0 if change is None else change.outcome.n_done
-
-    def _note(self, change: Change | None) -> Change | None:
-        """Show and save what an act has changed, and say what it has not."""
-        if change is None:
-            return None
-        self._keeper.mark()
-        if change.box is not None:
-            self._redraw(change.box)
-        if change.outcome.reason:
-            self._complain(change.outcome.reason)
-        return change
-
-    def _may_write(self) -> bool:
-        if self._session.writable:
-            return True
-        self._complain(self._session.read_only or "Open a project first.")
-        return False
 
     def _value_at(self, plane: Plane, world: Sequence[float]) -> int:
         view = self._keeper.view
