@@ -52,7 +52,9 @@ class TileStore:
         SemisegError
             When there is no such tile, or its file is damaged.
         """
-        session = self._desk.session
+        session, place = self._desk.session, (item.id, box)
+        # Asked for first: it may reach the disk while that is read.
+        newest = self._under_way.get(place)
         finished = session.annotations.tile(item, box).finished
         if finished:
             found = session.annotations.load(item, box)
@@ -62,9 +64,8 @@ class TileStore:
             # Erasing what was accepted before says that there is no object.
             claimed = session.corrections.read(item, box).claimed
             looked_at = claimed | (found.annotated & (found.instances == 0))
-        place = item.id, box
         self._ground = {place: _Ground(item, looked_at, dict(found.classes))}
-        return self._under_way.get(place, found.instances).copy()
+        return (found.instances if newest is None else newest).copy()
 
     def has_labels(self, item: ImageItem, box: Box) -> bool:
         """Whether a tile on the disk holds labels, or is finished."""

@@ -141,7 +141,7 @@ class AnnotatePanel(Panel):
     def _offer_line(self) -> tuple[QWidget, QLabel, QPushButton]:
         text = note()
         accept = button("", "Do what is offered.", self._on_accept)
-        decline = button("No", "Leave it as it is.", self._on_decline)
+        decline = button("Leave it", "Leave it as it is.", self._on_decline)
         line = QWidget()
         column = QVBoxLayout(line)
         column.setContentsMargins(0, 0, 0, 0)
@@ -275,6 +275,7 @@ def _spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     made.setRange(low, high)
     made.setValue(value)
     made.setToolTip(tip)
+    made.setMaximumWidth(100)
     return made
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_CELL = 60  # Pixels a side.
+_CELL = 56  # Pixels a side.
 _EDGE = 4
 _CORNER = 16  # Pixels a side of the corner with the mark.
 _ROWS = 3  # Rows shown; the rest is scrolled to.
@@ -62,7 +62,7 @@ class Strip(QListWidget):
         self.setMovement(QListView.Movement.Static)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setIconSize(QSize(_CELL, _CELL))
-        self.setGridSize(QSize(_CELL + 4, _CELL + 4))
+        self.setGridSize(QSize(_CELL + 2, _CELL + 2))
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -124,10 +124,13 @@ class Strip(QListWidget):
         self.chosen.emit(item.data(_KEY).value)
 
     def _fit(self) -> None:
-        cell = self.gridSize()
-        across = max(1, (self.viewport().width() - 2) // cell.width())
-        rows = -(-len(self._entries) // across)
-        height = min(max(rows, 1), _ROWS) * cell.height() + 2 * self.frameWidth() + 2
+        """As high as its rows, up to a few."""
+        cell = self.gridSize().height()
+        rows = 1
+        if self.count():
+            last = self.visualItemRect(self.item(self.count() - 1))
+            rows = (last.top() + self.verticalOffset()) // cell + 1
+        height = min(rows, _ROWS) * cell + 2 * self.frameWidth() + 2
         if self.height() != height:
             self.setFixedHeight(height)
 
