@@ -111,7 +111,7 @@ class TrainSetup(QWidget):
 
     def show_models(self, runs: Sequence[tuple[str, str]], *, has_model: bool) -> None:
         """Offer models to go on from, each a run's id and words."""
-        used = "the model in use" if has_model else "scratch (no model yet)"
+        used = "the model in use" if has_model else "scratch (no model in use)"
         places = [("last", used)]
         if has_model:
             places.append(("scratch", "scratch"))
