@@ -69,6 +69,10 @@ class SemisegDock(QWidget):
         The viewer the dock belongs to; napari finds it by this name.
     """
 
+    # For events that arrive while the object is made or taken apart.
+    _window: QWidget | None = None
+    _closed = True
+
     # napari gives the viewer to a parameter of this very name.
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,7 +88,6 @@ class SemisegDock(QWidget):
         self._lay_out()
         self._connect()
         self._closing = ClosingQuestion(self.desk)
-        self._window: QWidget | None = None
         self._closed = False
         self.steps[0].set_open(True)
         self._light()
@@ -229,6 +232,7 @@ class SemisegDock(QWidget):
             if first is not None:
                 self.desk.images.show(first)
         if project.images:
+            self.steps[0].set_open(False)
             self.open_step("Annotate")
 
     def _on_problem(self, sentence: str) -> None:

@@ -107,7 +107,6 @@ class Menu(QObject):
             project.add_images([images])
             return project
 
-        self._desk.session.say("Drawing sample images ...")
         self._desk.background.submit(make, self._open_made)
 
     def show_folder(self) -> None:

@@ -57,6 +57,8 @@ class Header(QWidget):
         menu_button.setText("≡")
         menu_button.setToolTip("Open or make projects, show the folder, get help.")
         menu_button.setAccessibleName("Menu")
+        # The three lines say that it is a menu; the arrow would lie on top of them.
+        menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu_button.setMenu(self._menu)
         row = QHBoxLayout(self)

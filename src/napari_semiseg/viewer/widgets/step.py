@@ -46,6 +46,7 @@ class Step(QFrame):
         self._mark.setFixedWidth(4)
         self._lay_out()
         panel.fact_changed.connect(self._show_fact)
+        self._show_fact(panel.fact())
         panel.setVisible(False)
 
     @property
