@@ -23,7 +23,9 @@ from napari_semiseg.learning.settings import ActisSettings
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
 from napari_semiseg.viewer.keys import KEYS
+from napari_semiseg.viewer.layer_making import NAMES
 from napari_semiseg.viewer.looking import Looking
+from napari_semiseg.viewer.own_layers import MARK
 from napari_semiseg.viewer.panels.review import ReviewPanel
 from napari_semiseg.viewer.reviewing import Reviewing
 from napari_semiseg.viewer.session import Session
@@ -344,6 +346,61 @@ def test_another_tool_of_napari_puts_this_one_away(desk: Any, qtbot: QtBot) -> N
     assert layer.mode == "erase"
 
 
+# -- looking under the layers ---------------------------------------------------------
+
+
+def own(desk: Any, use: str, *, visible: bool) -> Any:
+    layer = desk.viewer.add_labels(np.zeros((9, 9), np.int32), name=use)
+    layer.metadata[MARK] = use
+    layer.visible = visible
+    return layer
+
+
+def test_the_layers_of_the_model_are_hidden_and_come_back(desk: Any) -> None:
+    objects = own(desk, NAMES["instances"], visible=True)
+    classes = own(desk, NAMES["label"], visible=False)
+    drawn = own(desk, "annotation", visible=True)
+
+    desk.keys.bound["teacher layers"]()
+    assert [layer.visible for layer in (objects, classes, drawn)] == [False] * 2 + [
+        True
+    ]
+
+    desk.keys.bound["teacher layers"]()
+    assert [layer.visible for layer in (objects, classes, drawn)] == [True, False, True]
+    assert desk.teacher.acts == []
+
+
+def test_removed_layers_of_the_model_are_made_again(desk: Any) -> None:
+    desk.keys.bound["teacher layers"]()
+
+    assert desk.teacher.acts == [("show layers",)]
+
+
+def test_peeking_shows_the_bare_image_and_nothing_else_changes(desk: Any) -> None:
+    image = own(desk, "image", visible=True)
+    objects = own(desk, NAMES["instances"], visible=True)
+    drawn = own(desk, "annotation", visible=False)
+    theirs = desk.viewer.add_labels(np.zeros((9, 9), np.int32))
+    layers = (image, objects, drawn, theirs)
+
+    desk.keys.bound["peek"]()
+    assert [layer.visible for layer in layers] == [True, False, False, True]
+
+    desk.reviewing.peeking.unpeek()
+    assert [layer.visible for layer in layers] == [True, True, False, True]
+
+
+def test_a_layer_removed_while_it_was_hidden_stays_away(desk: Any) -> None:
+    objects = own(desk, NAMES["instances"], visible=True)
+    desk.keys.bound["peek"]()
+    desk.viewer.layers.remove(objects)
+
+    desk.reviewing.peeking.unpeek()
+
+    assert not objects.visible
+
+
 # -- the queue ------------------------------------------------------------------------
 
 
@@ -432,9 +489,10 @@ def test_a_refused_ranking_is_said(desk: Any, project: Project) -> None:
 def test_the_verdict_is_that_of_the_last_run(desk: Any, project: Project) -> None:
     verdict = desk.reviewing.verdict
     assert verdict.accepted
-    assert verdict.headline == "A new model is in use."
+    assert verdict.headline == "The new model was taken."
     assert verdict.measured == (
-        "On 2 validation tiles: precision x recall 0.78, F1 0.90."
+        "On 2 validation tiles: precision x recall 0.78, F1 0.90. "
+        "1 would be without fault."
     )
 
     finished_run(
@@ -446,7 +504,7 @@ def test_the_verdict_is_that_of_the_last_run(desk: Any, project: Project) -> Non
     )
     desk.session.model_changed.emit()
 
-    assert desk.reviewing.verdict.headline == "The model was not taken."
+    assert desk.reviewing.verdict.headline == "The new model was not taken."
     assert desk.reviewing.verdict.measured == ""
 
 
@@ -461,7 +519,9 @@ def test_a_run_that_ends_brings_its_verdict(desk: Any, project: Project) -> None
     desk.training.ended.emit(view)
 
     assert desk.reviewing.verdict.sentence == "It is better than the model in use."
-    assert desk.reviewing.verdict.measured == "On 1 validation tile: F1 0.50."
+    assert desk.reviewing.verdict.measured == (
+        "On 1 validation tile: F1 0.50. 1 would be without fault."
+    )
 
 
 def test_a_failed_run_leaves_the_verdict_as_it_was(desk: Any) -> None:

@@ -10,6 +10,7 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.viewer.cutting import Cutting
 from napari_semiseg.viewer.object_tool import ObjectTool
+from napari_semiseg.viewer.peeking import Peeking
 from napari_semiseg.viewer.ranking import Ranking
 from napari_semiseg.viewer.verdicts import Verdict, last_verdict, verdict_of
 
@@ -32,6 +33,8 @@ class Reviewing(QObject):
         How sure the model is of each image.
     tool
         Accepts or rejects objects by clicks in the image.
+    peeking
+        Hides layers, to see what is under them.
     verdict
         What became of the last training; None: nothing is known of one.
     """
@@ -45,12 +48,14 @@ class Reviewing(QObject):
         self.cutting = Cutting(desk)
         self.ranking = Ranking(desk)
         self.tool = ObjectTool(desk)
+        self.peeking = Peeking(desk)
         self.verdict: Verdict | None = None
         self._closed = False
         for signal, slot in self._connections():
             signal.connect(slot)
         for name, act in self._actions().items():
             desk.keys.bind(name, act)
+        desk.keys.bind("peek", self.peeking.peek, self.peeking.unpeek)
 
     def close(self) -> None:
         """Save thresholds, put the tool away, let go of the others."""
@@ -58,6 +63,7 @@ class Reviewing(QObject):
             return
         self._closed = True
         self.tool.close()
+        self.peeking.unpeek()
         self.cutting.close()
         self.ranking.close()
         for signal, slot in self._connections():
@@ -82,6 +88,7 @@ class Reviewing(QObject):
             "accept tile": self.accept_tile,
             "give back": self.give_back_object,
             "next image": self.ranking.go_next,
+            "teacher layers": self.peeking.toggle,
         }
 
     def why_not(self) -> str | None:

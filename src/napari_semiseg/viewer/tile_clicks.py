@@ -68,5 +68,6 @@ class TileClicks:
         while event.type == "mouse_move":
             moved = True
             yield
-        if plain and not moved:
+        # A click may have been meant for an object, see `ObjectTool`.
+        if plain and not moved and not event.handled:
             self.click(event.position)

@@ -54,14 +54,18 @@ def verdict_of(
     """
     if accepted is None or not sentence:
         return None
-    headline = "A new model is in use." if accepted else "The model was not taken."
+    headline = (
+        "The new model was taken." if accepted else "The new model was not taken."
+    )
     found = {name.rpartition(".")[2]: value for name, value in scores.items()}
     parts = [
         f"{words} {value:.2f}"
         for name, words in _SHOWN.items()
         if (value := found.get(name)) is not None
     ]
-    measured = f"On {tuned_on}: {', '.join(parts)}." if parts and tuned_on else ""
+    measured = ""
+    if parts and tuned_on:
+        measured = f"On {tuned_on}: {', '.join(parts)}. 1 would be without fault."
     return Verdict(accepted, headline, sentence, measured)
 
 

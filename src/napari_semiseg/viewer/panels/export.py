@@ -144,13 +144,13 @@ class ExportPanel(Panel):
 
     def _add_kinds(self) -> None:
         self.masks = _check(
-            "Masks",
+            "Masks (TIFF)",
             "An image in which every object has a number of its own: a TIFF that Fiji, "
             "CellProfiler, QuPath and Python read.",
             True,
         )
         self.table = _check(
-            "Table",
+            "Table (CSV)",
             "Beside each mask a table (CSV) of its objects: size, shape, place and "
             "brightness.",
             True,

@@ -84,6 +84,7 @@ class ReviewPanel(Panel):
             (desk.looking.changed, self._refresh_soon),
             (desk.looking.teacher_changed, self._refresh_soon),
             (desk.training.changed, self._refresh_soon),
+            (desk.teacher.changed, self._refresh_soon),
             (desk.teacher.window_changed, self._refresh_soon),
             (desk.session.project_changed, self._refresh_soon),
             (desk.session.image_changed, self._refresh_soon),

@@ -47,9 +47,11 @@ class ObjectRows(QObject):
 
     def _add_objects(self) -> None:
         reviewing = self._desk.reviewing
+        keys = {name: KEYS[name].shown for name in ("accept object", "reject")}
         self._hint = note(
-            "Paint, erase or fill in the layer instances, or point at an object and "
-            "press a key."
+            f"Point at an object and press {keys['accept object']} if it is right, "
+            f"{keys['reject']} if it is none. Or press a button, then click objects. "
+            "Outlines are changed in the layer instances: paint, erase, fill."
         )
         self._accept = self._clicker(
             "Accept",
@@ -64,15 +66,15 @@ class ObjectRows(QObject):
             "Press, then click objects that are none: they become background.",
         )
         self._accept_tile = button(
-            "Accept tile",
+            "Accept whole tile",
             "Make the tile in hand (else one around the cursor) a finished tile with "
             "the objects as you see them. Check all of them first.",
             reviewing.accept_tile,
             key=KEYS["accept tile"].shown,
         )
-        self._back_words = QLabel("Give back to the model:")
+        self._back_words = QLabel("Forget my corrections:")
         self._back_object = button(
-            "Object",
+            "Of one object",
             "Point at an object of yours and press this key: the model decides again.",
             self._explain_give_back,
             key=KEYS["give back"].shown,
@@ -88,7 +90,7 @@ class ObjectRows(QObject):
         self._why_not = note()
         self._add(self._hint, row(self._accept, self._reject), self._accept_tile)
         self._add(self._back_words)
-        self._add(row(self._back_object, self._back_view, self._back_image))
+        self._add(self._back_object, row(self._back_view, self._back_image))
         self._add(self._why_not)
 
     def _clicker(
@@ -140,10 +142,11 @@ class ObjectRows(QObject):
     def _add_layers(self) -> None:
         teacher = self._desk.teacher
         self._show = button(
-            "Show the model's layers",
-            "Show instances, pseudo-labels and the confidence mask, also after they "
-            "were removed from the list of layers.",
-            teacher.show_layers,
+            "Show or hide",
+            "Show or hide the model's layers; those that were removed from the list of "
+            f"layers come back. Hold {KEYS['peek'].shown} to see the bare image.",
+            self._desk.reviewing.peeking.toggle,
+            key=KEYS["teacher layers"].shown,
         )
         self._confidence = _check(
             "Confidence", "How sure the model is of each pixel, 0 to 1, as a layer."
@@ -155,7 +158,8 @@ class ObjectRows(QObject):
         self._confidence.clicked.connect(teacher.show_confidence)
         self._owners.clicked.connect(teacher.show_owners)
         self._outlines.clicked.connect(self._on_outlines)
-        self._add(row(self._confidence, self._owners, self._outlines), self._show)
+        self._add(QLabel("Layers of the model:"), self._show)
+        self._add(row(self._confidence, self._owners, self._outlines))
 
     def _on_outlines(self, on: bool) -> None:
         refusal = self._desk.teacher.show_outlines(on)

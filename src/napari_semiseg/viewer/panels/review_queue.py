@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QProgressBar, QTreeWidget, QTreeWidgetItem
 
 from napari_semiseg.viewer.keys import KEYS
-from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
+from napari_semiseg.viewer.widgets.buttons import allow, button, note
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QVBoxLayout
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk
 
 _SHOWN = 8  # Images in the list; the user wants the first ones.
-_HEIGHT = 150
 _ID = Qt.ItemDataRole.UserRole
 
 
@@ -27,9 +26,9 @@ class QueueRows:
         self._desk = desk
         ranking = desk.reviewing.ranking
         self.rank = button(
-            "Find images to check",
-            "Let the model look at every image and tell how sure it is. This takes a "
-            "while; you can go on meanwhile.",
+            "Look through all images",
+            "Let the model look at every image and tell how sure it is of it. This "
+            "takes a while; you can go on meanwhile.",
             ranking.rank,
         )
         self.cancel = button("Cancel", "Stop looking.", ranking.cancel)
@@ -48,11 +47,12 @@ class QueueRows:
         self.list.itemClicked.connect(self._on_clicked)
         self.list.itemActivated.connect(self._on_clicked)
         for widget in (
-            row(self.rank, self.cancel),
-            self.bar,
+            self.next,
             self.words,
             self.list,
-            self.next,
+            self.bar,
+            self.rank,
+            self.cancel,
         ):
             rows.addWidget(widget)
 
@@ -99,6 +99,7 @@ class QueueRows:
             entry.setToolTip(0, names[one.image_id])
             entry.setToolTip(1, words or one.reason)
             self.list.addTopLevelItem(entry)
+        self.list.setFixedHeight(_height(self.list))
 
     def _on_clicked(self, entry: QTreeWidgetItem, _column: int = 0) -> None:
         self._desk.reviewing.ranking.go(entry.data(0, _ID))
@@ -106,8 +107,16 @@ class QueueRows:
 
 def _queue_words(known: int) -> str:
     if not known:
-        return "The images that the model is least sure of come first."
-    return "The least sure first. Percent: how sure the model is of its objects."
+        return "Leads to the image that the model is least sure of."
+    return "The least sure come first; percent: how sure the model is of its objects."
+
+
+def _height(images: QTreeWidget) -> int:
+    """Of a list that shows all its rows."""
+    header = images.header()
+    head = 0 if header is None else header.sizeHint().height()
+    rows = images.topLevelItemCount()
+    return head + rows * images.sizeHintForRow(0) + 2 * images.frameWidth() + 2
 
 
 def _image_list() -> QTreeWidget:
@@ -116,7 +125,7 @@ def _image_list() -> QTreeWidget:
     made.setHeaderLabels(["image", "the model is"])
     made.setRootIsDecorated(False)
     made.setUniformRowHeights(True)
-    made.setFixedHeight(_HEIGHT)
+    made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     made.setToolTip("Click an image to see it.")
     made.setAccessibleName("Images to check")
     header = made.header()
