@@ -135,7 +135,9 @@ class Suggesting(QObject):
             )
         ]
         if added:
-            self._desk.annotating.take(added[0])
+            tiles = self._desk.tiles.book.all()
+            first = next(tile.place for tile in tiles if tile.place in added)
+            self._desk.annotating.take(first)
         else:
             self._desk.session.say(
                 "There is no room for another tile of this size: choose a smaller "

@@ -78,7 +78,7 @@ class TileStore:
     def looked_at(self, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Where the tile in hand is known, while it is not finished."""
         (ground,) = self._ground.values()
-        return (labels > 0) | (ground.looked_at & (labels == 0))
+        return _looked_at(labels, ground)
 
     def pending(self, place: Place) -> bool:
         """Whether labels of a tile are not on the disk yet."""
@@ -132,5 +132,10 @@ class TileStore:
 
 
 def _annotation(labels: NDArray[np.int32], ground: _Ground) -> Annotation:
-    looked_at = (labels > 0) | (ground.looked_at & (labels == 0))
-    return Annotation(labels, looked_at, classes_in(labels, ground.classes))
+    kinds = classes_in(labels, ground.classes)
+    return Annotation(labels, _looked_at(labels, ground), kinds)
+
+
+def _looked_at(labels: NDArray[np.int32], ground: _Ground) -> NDArray[np.bool_]:
+    known: NDArray[np.bool_] = (labels > 0) | (ground.looked_at & (labels == 0))
+    return known
