@@ -191,7 +191,7 @@ def test_undo_of_the_layer_gives_the_pixels_back_to_todays_teacher(desk, qtbot):
 
 def test_an_answer_waits_until_the_mouse_is_released(desk, qtbot) -> None:
     instances = layer(desk, "instances")
-    (hold,) = [c for c in instances.mouse_drag_callbacks if c.__name__ == "_hold"]
+    (hold,) = [c for c in instances.mouse_drag_callbacks if c.__name__ == "hold"]
 
     class Event:
         type = "mouse_press"
@@ -323,6 +323,10 @@ def test_layers_on_demand_come_and_go(desk, qtbot) -> None:
     desk.teacher.show_confidence(False)
     desk.teacher.show_owners(False)
     assert len(desk.viewer.layers) == 3
+    desk.teacher.show_confidence(True)
+    desk.viewer.layers.remove("confidence")
+    see(desk, qtbot)
+    assert len(desk.viewer.layers) == 3  # The user took it away.
     assert desk.teacher.show_outlines(True) is None
     assert layer(desk, "instances").contour == 1
 
@@ -375,3 +379,45 @@ def test_windows_cover_small_images_and_follow_the_view_in_large_ones() -> None:
     assert moved_window(window, corner, large) == Box((2952, 17_952), (2048, 2048))
     everything = Box.whole(large)
     assert moved_window(window, everything, large).size == (2048, 2048)
+
+
+def test_the_window_of_a_large_image_follows_the_view_and_loses_no_stroke(
+    desk: Desk, qtbot: Any, tmp_path: Path
+) -> None:
+    shape = (2200, 2500)
+    tifffile.imwrite(tmp_path / "large.tif", np.ones(shape, np.uint8))
+    project = desk.session.opened
+    (item,) = project.add_images([tmp_path / "large.tif"]).added
+    desk.session.show(item, Placement())
+    qtbot.waitUntil(lambda: desk.teacher.ready, timeout=20_000)
+    first = desk.teacher.window
+    assert first.size == (2048, 2048)
+    paint(desk, "instances", 5, 5, 40)
+    with qtbot.waitSignal(desk.teacher.window_changed):
+        desk.teacher.look_elsewhere(Box((2100, 2400), (100, 100)))
+    qtbot.waitUntil(lambda: desk.teacher.ready, timeout=20_000)
+    assert desk.teacher.window == Box((152, 452), (2048, 2048))
+    instances = layer(desk, "instances")
+    np.testing.assert_allclose(instances.translate, (152, 452))
+    box = Box((700, 700), SHAPE)
+    found = answer()
+    desk.teacher.take_answer(
+        item.id, box, found.probability, found.label, found.confidence, found.selected
+    )
+    y, x, _ = DISCS[0]
+    qtbot.waitUntil(lambda: desk.teacher.object_at((700 + y, 700 + x)) > 0)
+    assert instances.data[700 + y - 152, 700 + x - 452] > 0
+    own = CorrectionStore(project).read(item, Box((0, 0), (600, 600)))
+    assert own.instances[first.origin[0] + 5, first.origin[1] + 5] == 40
+
+
+def test_a_large_answer_reaches_all_layers(desk, qtbot, tmp_path) -> None:
+    shape = (1100, 1100)
+    tifffile.imwrite(tmp_path / "wide.tif", np.ones(shape, np.uint8))
+    (item,) = desk.session.opened.add_images([tmp_path / "wide.tif"]).added
+    desk.session.show(item, Placement())
+    found = answer(Box.whole(shape), [(500, 500, 300)], shape)
+    see(desk, qtbot, found)
+    mask = layer(desk, "confidence mask")
+    qtbot.waitUntil(lambda: np.array_equal(mask.data, found.selected))
+    np.testing.assert_array_equal(layer(desk, "pseudo-labels").data, found.label)

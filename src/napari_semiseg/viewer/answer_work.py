@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QObject, Signal
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.background import Background
     from napari_semiseg.viewer.teacher_job import Look
     from napari_semiseg.viewer.teacher_view import TeacherView
+
+
+class Chosen(NamedTuple):
+    """Thresholds in force: probabilities, and pixels of the smallest object."""
+
+    foreground: float = 0.5
+    seed: float = 0.5
+    min_size: int = 0
 
 
 class AnswerWork(QObject):
@@ -71,9 +80,9 @@ class AnswerWork(QObject):
         self._answers.append(answer)
         self._next()
 
-    def set_rules(self, rules: Rules) -> None:
-        """Find objects by other rules; of several the newest win."""
-        self.rules = rules
+    def change_rules(self, **changes: Any) -> None:
+        """Find objects by other `Rules`; of several the newest win."""
+        self.rules = replace(self.rules, **changes)
         self._next()
 
     def release(self) -> None:

@@ -9,19 +9,21 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_semiseg.viewer.colours import class_colours
 from napari_semiseg.viewer.composing import Shown
+from napari_semiseg.viewer.holding import Holding
 from napari_semiseg.viewer.layer_making import (
     EDITABLE,
     NAMES,
     Plane,
+    insert_low,
     make_confidence,
     make_labels,
     write_box,
 )
-from napari_semiseg.viewer.own_layers import put, use_of
+from napari_semiseg.viewer.own_layers import put
 from napari_semiseg.viewer.strokes import stroke_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy as np
     from napari.layers import Image, Labels
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.placement import Placement
 
-_ON_TOP = ("tiles", "annotation")  # Uses of layers that lie above these.
 _LARGE = 1024 * 1024  # Pixels from which layers are written one after the other.
 
 
@@ -49,6 +50,11 @@ class EditLayers(QObject):
     undo, redo
         What napari's undo and redo do on these layers: their own would write pixels of
         an older answer.
+
+    Attributes
+    ----------
+    with_confidence
+        Whether the user wants to see the layer of confidence.
     """
 
     painted = Signal(str, object)
@@ -68,16 +74,15 @@ class EditLayers(QObject):
         self._undo, self._redo = undo, redo
         self._layers: dict[Plane, Labels] = {}
         self._confidence: Image | None = None
+        self.with_confidence = False
         self._wanted: set[Plane] = set(EDITABLE)
         self._titles: dict[Plane, str] = dict(NAMES)
         self._abouts: dict[Plane, str] = {}
         self._n_classes = 3
         self._shown: tuple[Shown, Placement, Box, bool] | None = None
-        self._held = self._writing = False
-        # Only after napari has dealt with the release is the stroke known.
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._after)
+        self._writing = False
+        self._mouse = Holding(self)
+        self._mouse.settled.connect(self._after)
         self._unsettled: list[Box] = []
         self._queue: list[tuple[Plane, Box]] = []
         self._soon = QTimer(self)
@@ -88,12 +93,7 @@ class EditLayers(QObject):
     @property
     def held(self) -> bool:
         """Whether the mouse is down on one of the layers."""
-        return self._held
-
-    @property
-    def layers(self) -> dict[Plane, Labels]:
-        """The layers there are, by what they show."""
-        return dict(self._layers)
+        return self._mouse.held
 
     def show(
         self, shown: Shown, placement: Placement, window: Box, *, editable: bool
@@ -160,7 +160,7 @@ class EditLayers(QObject):
         _, placement, window, _ = self._shown
         if self._confidence is None:
             self._confidence = make_confidence(confidence)
-            self._insert(self._confidence)
+            insert_low(self._viewer, self._confidence)
         else:
             self._confidence.data = confidence
         for name, value in placement.at(window).items():
@@ -204,7 +204,7 @@ class EditLayers(QObject):
 
     def close(self) -> None:
         """Remove the layers and let go of the viewer."""
-        self._later.stop()
+        self._mouse.stop()
         self._soon.stop()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.remove()
@@ -216,15 +216,13 @@ class EditLayers(QObject):
         array = getattr(shown, plane).copy()
         layer = self._layers.get(plane)
         if layer is None:
-            about = self._abouts.get(plane, "")
-            layer = make_labels(
-                plane, array, self._titles[plane], about, self._n_classes
-            )
+            words = self._titles[plane], self._abouts.get(plane, "")
+            layer = make_labels(plane, array, *words, self._n_classes)
             layer.undo, layer.redo = self._undo, self._redo
             layer.events.paint.connect(self._on_paint)
-            layer.mouse_drag_callbacks.append(self._hold)
+            layer.mouse_drag_callbacks.append(self._mouse.hold)
             self._layers[plane] = layer
-            self._insert(layer)
+            insert_low(self._viewer, layer)
         put(
             layer,
             array,
@@ -235,7 +233,7 @@ class EditLayers(QObject):
         )
 
     def _write_next(self) -> None:
-        if self._queue:
+        if self._queue and not self.held:
             self._write(*self._queue.pop(0))
             self._soon.start(0)
 
@@ -254,35 +252,27 @@ class EditLayers(QObject):
         finally:
             self._writing = False
 
-    def _insert(self, layer: Labels | Image) -> None:
-        """Put a layer under those of the tile in hand; the selection stays."""
-        layers = self._viewer.layers
-        selected, active = set(layers.selection), layers.selection.active
-        above = [n for n, found in enumerate(layers) if use_of(found) in _ON_TOP]
-        layers.insert(min(above, default=len(layers)), layer)
-        if selected:
-            layers.selection = selected
-            layers.selection.active = active
-
     def _remove(self, layer: Labels | Image | None) -> None:
+        if layer is self._confidence:
+            self._confidence = None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
         self._forget(layer)
 
     def _forget(self, layer: Any) -> Plane | None:
         """Let go of a layer that is gone; which one it was."""
-        if layer is self._confidence:
-            self._confidence = None
         for plane, found in list(self._layers.items()):
             if found is layer:
                 del self._layers[plane]
                 layer.events.paint.disconnect(self._on_paint)
-                layer.mouse_drag_callbacks.remove(self._hold)
+                layer.mouse_drag_callbacks.remove(self._mouse.hold)
                 del layer.undo, layer.redo
                 return plane
         return None
 
     def _on_removed(self, event: Any) -> None:
+        if event.value is self._confidence:
+            self._confidence, self.with_confidence = None, False
         plane = self._forget(event.value)
         if plane is not None:
             self._wanted.discard(plane)
@@ -296,24 +286,14 @@ class EditLayers(QObject):
                 stroke = stroke_of(event.value, self._shown[2])
                 if stroke is not None:
                     self._unsettled.append(stroke.box)
-                    self._later.start(0)
+                    self._mouse.soon()
                     self.painted.emit(plane, stroke)
                 return
 
     def _after(self) -> None:
         """What is to be done once napari is done with the mouse."""
-        boxes, self._unsettled = self._unsettled, []
-        for box in boxes:
-            self.write(box)
-        if not self._held:
+        while self._unsettled:
+            self.write(self._unsettled.pop())
+        if not self.held:
+            self._write_next()
             self.released.emit()
-
-    def _hold(self, _layer: Labels, event: Any) -> Iterator[None]:
-        self._held = True
-        try:
-            yield
-            while event.type == "mouse_move":
-                yield
-        finally:
-            self._held = False
-            self._later.start(0)

@@ -10,11 +10,12 @@ from napari.layers import Image, Labels
 
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.viewer.colours import class_colours, object_colours, trust_colours
-from napari_semiseg.viewer.own_layers import MARK
+from napari_semiseg.viewer.own_layers import MARK, use_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_semiseg.viewer.painting import Layer as Painted
@@ -34,6 +35,7 @@ EDITABLE: tuple[Painted, ...] = ("instances", "label", "trusted")
 """The planes that can be painted on."""
 
 _OPACITY = {"instances": 0.5, "label": 0.5, "trusted": 0.35, "owners": 0.5}
+_ON_TOP = ("tiles", "annotation")  # Uses of layers that lie above these.
 _FEW = 32_768  # Pixels up to which writing them one by one is the faster way.
 
 
@@ -72,6 +74,17 @@ def make_confidence(confidence: NDArray[np.float32]) -> Image:
         opacity=0.4,
         metadata={MARK: CONFIDENCE},
     )
+
+
+def insert_low(viewer: Viewer, layer: Labels | Image) -> None:
+    """Put a layer under those of the tile in hand; the selection stays."""
+    layers = viewer.layers
+    selected, active = set(layers.selection), layers.selection.active
+    above = [n for n, found in enumerate(layers) if use_of(found) in _ON_TOP]
+    layers.insert(min(above, default=len(layers)), layer)
+    if selected:
+        layers.selection = selected
+        layers.selection.active = active
 
 
 def write_box(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_semiseg.geometry import Box
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.watershed import Thresholds
-from napari_semiseg.viewer.answer_work import AnswerWork
+from napari_semiseg.viewer.answer_work import AnswerWork, Chosen
 from napari_semiseg.viewer.edit_layers import EditLayers
 from napari_semiseg.viewer.person_acts import PersonActs
 from napari_semiseg.viewer.teacher_planes import Answer
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_semiseg.geometry import Box
     from napari_semiseg.learning.layer_words import LayerWords
     from napari_semiseg.segmentation.classes import BoundaryMode
     from napari_semiseg.segmentation.watershed import Form
@@ -32,21 +31,13 @@ if TYPE_CHECKING:
 _LARGEST_OUTLINED = 2048  # Outlines of larger images cost some 0.4 s a change.
 
 
-class Chosen(NamedTuple):
-    """Thresholds in force: probabilities, and pixels of the smallest object."""
-
-    foreground: float = 0.5
-    seed: float = 0.5
-    min_size: int = 0
-
-
 class TeacherLayers(QObject):
     """Three editable layers: objects, classes, and the mask of trusted pixels.
 
     They show one window of the image in view: all of it, or 2048 x 2048 pixels of a
     larger one. The window follows `Session.image_changed` and `look_elsewhere`.
 
-    What a person does on them is saved as it is done, and taken back by napari's undo.
+    What a person does on them is saved at once, and taken back by napari's undo.
     """
 
     changed = Signal()
@@ -62,9 +53,9 @@ class TeacherLayers(QObject):
         self._session = desk.session
         self._keeper = ViewKeeper(desk, self)
         self._layers = EditLayers(desk.viewer, self, self.undo, self.redo)
-        self._work = AnswerWork(desk.background, self._is_held, self)
+        self._work = AnswerWork(desk.background, lambda: self.holding, self)
         self._acts = PersonActs(desk, self._keeper, self)
-        self._with_confidence = self._closed = False
+        self._closed = False
         for signal, slot in self._connections():
             signal.connect(slot)
 
@@ -95,20 +86,17 @@ class TeacherLayers(QObject):
     def thresholds(self) -> Chosen:
         """The thresholds in force."""
         rules = self._work.rules
-        return Chosen(
-            rules.thresholds.foreground, rules.thresholds.seed, rules.min_size
-        )
+        levels = rules.thresholds
+        return Chosen(levels.foreground, levels.seed, rules.min_size)
 
     def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
         """Use other thresholds; objects follow in the background, newest wins."""
         thresholds = Thresholds(foreground, seed)
-        rules = replace(self._work.rules, thresholds=thresholds, min_size=min_size)
-        self._work.set_rules(rules)
+        self._work.change_rules(thresholds=thresholds, min_size=min_size)
 
     def set_rules(self, boundary_mode: BoundaryMode, form: Form) -> None:
         """Where the model in use draws boundaries, and how it floods."""
-        rules = replace(self._work.rules, boundary_mode=boundary_mode, form=form)
-        self._work.set_rules(rules)
+        self._work.change_rules(boundary_mode=boundary_mode, form=form)
 
     def set_words(self, words: LayerWords) -> None:
         """Name the layers after what the method in use means by them."""
@@ -132,9 +120,8 @@ class TeacherLayers(QObject):
         another image is dropped, and of a box the part inside the window is shown.
         """
         item, window = self._keeper.item, self.window
-        if item is None or item.id != image_id or window is None:
-            return
-        if box.overlaps(window):
+        here = item is not None and item.id == image_id
+        if here and window is not None and box.overlaps(window):
             self._work.take(Answer(box, probability, label, confidence, selected))
 
     def look_elsewhere(self, visible: Box) -> None:
@@ -170,11 +157,11 @@ class TeacherLayers(QObject):
 
     def object_at(self, world: Sequence[float]) -> int:
         """Id of the object shown at a place in the world; 0: none."""
-        return max(0, self._value_at("instances", world))
+        return max(0, self._keeper.value_at("instances", world))
 
     def owner_at(self, world: Sequence[float]) -> Owner:
         """Who decided about the pixel at a place in the world."""
-        return Owner(self._value_at("owners", world))
+        return Owner(self._keeper.value_at("owners", world))
 
     def accept(self, ids: Iterable[int]) -> int:
         """Make teacher objects the person's own; returns how many, says why not all."""
@@ -197,8 +184,7 @@ class TeacherLayers(QObject):
 
     def accept_tile(self, box: Box) -> None:
         """Make a box a finished tile with the objects shown, in the background."""
-        proposal = self.instances_in(box)
-        if proposal is not None:
+        if (proposal := self.instances_in(box)) is not None:
             self._acts.accept_tile(box, proposal)
 
     def undo(self) -> None:
@@ -215,7 +201,7 @@ class TeacherLayers(QObject):
 
     def show_confidence(self, on: bool) -> None:
         """Show or hide the layer of the teacher's confidence, 0 to 1."""
-        self._with_confidence = on
+        self._layers.with_confidence = on
         self._lay_confidence()
 
     def show_owners(self, on: bool) -> None:
@@ -225,9 +211,9 @@ class TeacherLayers(QObject):
     def show_outlines(self, on: bool) -> str | None:
         """Draw objects as outlines; a sentence when the image is too large for it."""
         item = self._keeper.item
-        large = item is not None and max(item.shape) > _LARGEST_OUTLINED
-        self._layers.set_outlines(1 if on and not large else 0)
-        if on and large:
+        too_large = on and item is not None and max(item.shape) > _LARGEST_OUTLINED
+        self._layers.set_outlines(int(on and not too_large))
+        if too_large:
             return (
                 f"Outlines are for images of up to {_LARGEST_OUTLINED} pixels a side: "
                 "larger ones would become slow."
@@ -246,7 +232,7 @@ class TeacherLayers(QObject):
         self._layers.close()
 
     def _connections(self) -> list[tuple[Any, Any]]:
-        keeper, layers = self._keeper, self._layers
+        keeper = self._keeper
         return [
             (self._session.project_changed, self._on_project),
             (keeper.window_changed, self._on_window),
@@ -256,19 +242,16 @@ class TeacherLayers(QObject):
             (self._acts.redrawn, self._redraw),
             (self._work.applied, self._on_applied),
             (self._work.failed, self._complain),
-            (layers.painted, self._on_painted),
-            (layers.released, self._work.release),
+            (self._layers.painted, self._on_painted),
+            (self._layers.released, self._work.release),
         ]
-
-    def _is_held(self) -> bool:
-        return self._layers.held
 
     def _on_project(self) -> None:
         project = self._session.project
         if project is None:
             self._layers.remove()
             return
-        self._work.set_rules(replace(self._work.rules, task=project.task))
+        self._work.change_rules(task=project.task)
         in_all = 3 if project.task == "instances" else len(project.classes) + 1
         self._layers.set_classes(in_all)
 
@@ -308,22 +291,9 @@ class TeacherLayers(QObject):
             for number, used in self._acts.paint(plane, stroke).items():
                 self._layers.select(plane, used, instead_of=number)
 
-    def _value_at(self, plane: Plane, world: Sequence[float]) -> int:
-        view = self._keeper.view
-        if view is None:
-            return 0
-        pixel = Box(tuple(map(round, self._session.placement.to_pixel(world))), (1, 1))
-        if not view.window.contains(pixel):
-            return 0
-        shown = getattr(view.shown, plane)
-        return int(shown[pixel.relative_to(view.window).slices].item())
-
     def _lay_confidence(self) -> None:
-        view = self._keeper.view
-        wanted = self._with_confidence and view is not None
-        self._layers.show_confidence(
-            view.teacher.confidence if wanted and view is not None else None
-        )
+        view = self._keeper.view if self._layers.with_confidence else None
+        self._layers.show_confidence(None if view is None else view.teacher.confidence)
 
     def _complain(self, sentence: str) -> None:
         self._session.say(sentence, problem=True)

@@ -99,9 +99,7 @@ class TeacherView:
         """The work that an answer or other rules make; one at a time."""
         self._dirty = []
         other_outlines = rules.boundary_mode != self.rules.boundary_mode
-        return Job(
-            self.teacher, answer, rules, self.human, self._fresh, other_outlines
-        )
+        return Job(self.teacher, answer, rules, self.human, self._fresh, other_outlines)
 
     def apply(self, look: Look) -> Box:
         """Show the result of a job; returns where the arrays shown were written."""

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.viewer.finished_tiles import read_finished
 from napari_semiseg.viewer.teacher_planes import Rules
 from napari_semiseg.viewer.windows import first_window, moved_window, open_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from napari_semiseg.geometry import Box
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.finished_tiles import FinishedTile
+    from napari_semiseg.viewer.layer_making import Plane
     from napari_semiseg.viewer.teacher_view import TeacherView
 
 _OPEN, _TILES = "teacher window", "teacher tiles"  # Topics of background work.
@@ -63,6 +64,17 @@ class ViewKeeper(QObject):
         window = moved_window(self.window, visible, self.item.shape)
         if window != self.window and self.flush():
             self._open(window)
+
+    def value_at(self, plane: Plane, world: Sequence[float]) -> int:
+        """What is shown at a place in the world; 0 outside the window."""
+        if self.view is None:
+            return 0
+        y, x = self._desk.session.placement.to_pixel(world)
+        pixel = Box((round(y), round(x)), (1, 1))
+        if not self.view.window.contains(pixel):
+            return 0
+        shown = getattr(self.view.shown, plane)
+        return int(shown[pixel.relative_to(self.view.window).slices].item())
 
     def mark(self) -> None:
         """Note that something is to be saved."""
