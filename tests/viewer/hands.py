@@ -92,13 +92,13 @@ class Hands:
 
     def fill_box(self, box: Box) -> None:
         """Paint a box full with the brush, line by line."""
-        size = 6
+        size = max(1, min(6, *box.size))
         layer = self.viewer.layers.selection.active
         layer.brush_size = size
         (y0, x0), (y1, x1) = box.origin, box.end
         margin = size // 2
-        for y in range(y0 + margin, y1 - margin + 1, margin):
-            self.stroke([(y, x0 + margin), (y, (x0 + x1) / 2), (y, x1 - margin)])
+        for y in range(y0 + margin, max(y1 - margin, y0 + margin + 1), max(1, margin)):
+            self.stroke([(y, x0 + margin), (y, (x0 + x1) / 2), (y, x1 - margin - 1)])
 
     def _mouse(self, kind: QEvent.Type, point: Point, *, pressed: bool) -> None:
         y, x = point

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.widgets.panel import Panel
 
 _WIDTH = 340
+_ASKING = ("Train", "Review", "Export")  # Steps that ask the server.
 
 
 def make_desk(viewer: Viewer, parent: QObject) -> Desk:
@@ -207,6 +208,8 @@ class SemisegDock(QWidget):
         session.leaving.connect(desk.autosave.flush)
         for step in self.steps:
             step.panel.fact_changed.connect(self._light)
+            if step.panel.title in _ASKING:
+                step.toggled.connect(self._warm)
         application = QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close_dock)
@@ -234,6 +237,11 @@ class SemisegDock(QWidget):
         if project.images:
             self.steps[0].set_open(False)
             self.open_step("Annotate")
+
+    def _warm(self, is_open: bool) -> None:
+        """Start the server early: it takes some seconds until it answers."""
+        if is_open:
+            self.desk.server.warm()
 
     def _on_problem(self, sentence: str) -> None:
         self.desk.session.say(sentence, problem=True)
