@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "napari_semiseg"
 
 WINDOWS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide6", "magicgui", "superqt"}
 TORCH = {"torch", "torchvision", "timm", "kornia", "lightning_fabric"}
+# Slow to import; the dock opens without them, and loads them when it needs them.
+SLOW = {"PIL", "mahotas", "matplotlib", "pyqtgraph", "tifffile", "zarr"}
 
 # Imports run downhill only. Modules at the root (errors, files, geometry) are for all.
 BELOW = {
@@ -47,10 +49,12 @@ def imported(path: Path) -> set[str]:
 
 def loaded_by(*names: str) -> set[str]:
     """Top-level modules that a fresh interpreter holds after importing ``names``."""
-    code = (
-        f"import sys, {', '.join(names)}\n"
-        "print(*{name.partition('.')[0] for name in sys.modules})"
-    )
+    return {name.partition(".")[0] for name in modules_loaded_by(*names)}
+
+
+def modules_loaded_by(*names: str) -> set[str]:
+    """All modules that a fresh interpreter holds after importing ``names``."""
+    code = f"import sys, {', '.join(names)}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
@@ -129,6 +133,14 @@ def test_importing_the_command_line_loads_neither_qt_nor_torch() -> None:
     names += [name for surface in SURFACES for name in names_of(surface)]
 
     assert not loaded_by(*names) & (WINDOWS | TORCH)
+
+
+def test_importing_the_dock_loads_nothing_slow() -> None:
+    napari_alone = modules_loaded_by("napari.layers", "napari.viewer")
+    loaded = modules_loaded_by("napari_semiseg.viewer.dock") - napari_alone
+
+    assert not {name.partition(".")[0] for name in loaded} & (TORCH | SLOW)
+    assert not {"scipy.ndimage", "scipy.optimize", "skimage.segmentation"} & loaded
 
 
 def test_settings_are_read_without_torch() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_semiseg import api
 from napari_semiseg.api.checking import has_display
@@ -161,7 +160,9 @@ def open_viewer(report: DemoReport) -> None:
     """Open the project in napari, and wait until its window is closed."""
     # In a process of its own: torch, loaded here, and OpenGL do not go together.
     project = str(report.folder / "project")
-    subprocess.run([sys.executable, "-m", "napari_semiseg", "open", project], check=False)
+    subprocess.run(
+        [sys.executable, "-m", "napari_semiseg", "open", project], check=False
+    )
 
 
 def _new_folder(folder: Path | None) -> Path:
@@ -259,6 +260,8 @@ def _write(path: Path, array: NDArray[Any], sample: Sample) -> None:
     if known is not None:
         scale["resolution"] = (1 / known, 1 / known)
         scale["metadata"]["unit"] = "um"
+
+    import tifffile  # Slow to import.
 
     def write(temporary: Path) -> None:
         tifffile.imwrite(temporary, array, imagej=True, **scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
@@ -84,7 +84,7 @@ def continue_outside(
     the model's object inside the tile is that object too: else one nucleus on the edge
     would become two.
     """
-    places = ndimage.find_objects(proposed)
+    places = scipy.ndimage.find_objects(proposed)
     for box in boxes:
         for mine, theirs in _meetings(own, claimed, proposed, box):
             inside = proposed[box.slices] == theirs

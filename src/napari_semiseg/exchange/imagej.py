@@ -6,11 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.pixel_size import in_micrometres
-from napari_semiseg.exchange.read_tiff import stored_tiff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +54,8 @@ def save_imagej(
     else:
         shown = {name: content[name] for name in _SHOWN if name in content}
         options |= {"imagej": True, "metadata": {"axes": axes, **shown}}
+    import tifffile  # Slow to import.
+
     tifffile.imwrite(path, array, **options)
 
 
@@ -114,6 +114,8 @@ def check_written(
     SemisegError
         When its pixels or their size differ; the sentence calls the file ``name``.
     """
+    from napari_semiseg.exchange.read_tiff import stored_tiff
+
     stored = stored_tiff(path)
     opened = stored.open()
     try:

@@ -18,8 +18,6 @@ from napari_semiseg.exchange.axes import (
     sizes,
 )
 from napari_semiseg.exchange.pixel_size import MICROMETRE
-from napari_semiseg.exchange.read_picture import stored_picture
-from napari_semiseg.exchange.read_tiff import stored_tiff
 from napari_semiseg.exchange.read_zarr import is_zarr, stored_zarr
 from napari_semiseg.exchange.stored import reading
 
@@ -227,9 +225,14 @@ def stored_image(path: Path, *, palette_numbers: bool = False) -> StoredImage:
         return stored_zarr(path)
     if not path.exists():
         raise SemisegError(f"{path} does not exist.")
+    # Their libraries are slow to import.
     if suffix in TIFF_SUFFIXES:
+        from napari_semiseg.exchange.read_tiff import stored_tiff
+
         return stored_tiff(path)
     if suffix in PICTURE_SUFFIXES:
+        from napari_semiseg.exchange.read_picture import stored_picture
+
         return stored_picture(path, palette_numbers=palette_numbers)
     raise SemisegError(
         f"{path.name} is not a kind of image that can be read here: save it as TIFF, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.errors import SemisegError
 
@@ -89,7 +89,7 @@ def fill_object_holes(objects: NDArray[np.int64]) -> NDArray[np.int64]:
         int64 ``(*S)``, 0 background. A hole is connected by faces (objects, by
         corners too) and does not reach the border of the array.
     """
-    regions, n_regions = ndimage.label(objects == 0)
+    regions, n_regions = scipy.ndimage.label(objects == 0)
     if n_regions == 0:
         return objects
     largest = np.iinfo(np.int64).max

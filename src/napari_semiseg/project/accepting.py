@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
@@ -211,7 +211,7 @@ def _claim(
     owner: Owner,
 ) -> AcceptReport:
     """Write objects into ``known`` with new ids from ``first``, where they may be."""
-    places = ndimage.find_objects(np.maximum(instances, 0))
+    places = scipy.ndimage.find_objects(np.maximum(instances, 0))
     claimed = known.claimed
     accepted: dict[int, int] = {}
     skipped: dict[int, str] = {}
@@ -240,7 +240,7 @@ def _recorded(
     owner: Owner,
 ) -> dict[int, ObjectRecord]:
     """The records of accepted objects, by their new ids."""
-    places = ndimage.find_objects(np.maximum(instances, 0))
+    places = scipy.ndimage.find_objects(np.maximum(instances, 0))
     return {
         new: ObjectRecord(
             owner=owner, box=_placed(places[old - 1], box), class_id=classes.get(old, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotation import Annotation
@@ -158,7 +158,7 @@ def _clusters(mask: NDArray[np.bool_]) -> Iterator[tuple[Box, list[Box]]]:
     coarse = mask
     for axis, length in enumerate(mask.shape):
         coarse = np.logical_or.reduceat(coarse, range(0, length, _CELL), axis)
-    pieces, n = ndimage.label(coarse, np.ones((3,) * mask.ndim))
+    pieces, n = scipy.ndimage.label(coarse, np.ones((3,) * mask.ndim))
     for number in range(1, n + 1):
         corners = np.argwhere(pieces == number) * _CELL
         cells = [

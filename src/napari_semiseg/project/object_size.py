@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
@@ -159,7 +159,7 @@ def _labelled_objects(project: Project) -> Iterator[tuple[float, float, bool]]:
 
 
 def _measured(instances: NDArray[np.int32]) -> Iterator[tuple[float, float, bool]]:
-    for number, place in enumerate(ndimage.find_objects(instances), start=1):
+    for number, place in enumerate(scipy.ndimage.find_objects(instances), start=1):
         if place is None:
             continue
         n_pixels = np.count_nonzero(instances[place] == number)

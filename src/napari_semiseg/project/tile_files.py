@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tifffile
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import replace_file
@@ -54,6 +53,8 @@ def read_layers(path: Path, shape: tuple[int, ...]) -> list[NDArray[np.generic]]
     SemisegError
         When the file is damaged, or its layers have another shape.
     """
+    import tifffile  # Slow to import.
+
     try:
         with tifffile.TiffFile(path) as tiff:
             layers = [np.asarray(series.asarray()) for series in tiff.series]
@@ -69,6 +70,8 @@ def read_layers(path: Path, shape: tuple[int, ...]) -> list[NDArray[np.generic]]
 
 
 def _write(path: Path, layers: Sequence[NDArray[np.generic]]) -> None:
+    import tifffile
+
     with tifffile.TiffWriter(path) as tiff:
         for layer in layers:
             # Ids are no colours, even where a side is 3 or 4 pixels long.

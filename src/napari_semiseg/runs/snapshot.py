@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import make_folder, read_json, replace_file, write_json
@@ -264,6 +263,8 @@ def _write_tile(folder: Path, name: str, tile: LabelledTile) -> None:
 
 
 def _write_tiff(path: Path, array: NDArray[Any]) -> None:
+    import tifffile  # Slow to import.
+
     def write(temporary: Path) -> None:
         tifffile.imwrite(temporary, array, photometric="minisblack")
 
@@ -273,6 +274,8 @@ def _write_tiff(path: Path, array: NDArray[Any]) -> None:
 def _read_tile(
     folder: Path, facts: dict[str, Any], project: Project, images: dict[str, ImageItem]
 ) -> LabelledTile:
+    import tifffile
+
     size = tuple(facts["size"])
 
     def read(kind: str) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,8 +48,8 @@ def through_microscope(
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Blur, haze and uneven background, in units of a typical nucleus' brightness."""
-    sharp = ndimage.gaussian_filter(light, rng.uniform(0.9, 1.4))
-    haze = ndimage.gaussian_filter(light, size / 2)
+    sharp = scipy.ndimage.gaussian_filter(light, rng.uniform(0.9, 1.4))
+    haze = scipy.ndimage.gaussian_filter(light, size / 2)
     slow = _smooth_noise(light.shape, max(light.shape) / 4, rng)
     uneven = np.clip(1 + 0.35 * slow, 0.2, None)
     y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in light.shape), indexing="ij")
@@ -77,7 +77,7 @@ def _smooth_noise(
     shape: tuple[int, ...], sigma: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Gaussian noise with structures of ``sigma`` pixels, mean 0, deviation 1."""
-    field = ndimage.gaussian_filter(rng.normal(size=shape), sigma, mode="reflect")
+    field = scipy.ndimage.gaussian_filter(rng.normal(size=shape), sigma, mode="reflect")
     spread = field.std()
     smooth: NDArray[np.float64] = (field - field.mean()) / (spread if spread > 0 else 1)
     return smooth

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.samples.microscope import (
@@ -227,10 +227,10 @@ def _whole_objects(instances: NDArray[np.int32]) -> NDArray[np.int32]:
     """Keep the largest piece of each object, drop crumbs, and close gaps in the ids."""
     whole = np.zeros_like(instances)
     n_kept = 0
-    for index, box in enumerate(ndimage.find_objects(instances), start=1):
+    for index, box in enumerate(scipy.ndimage.find_objects(instances), start=1):
         if box is None:
             continue
-        pieces, _ = ndimage.label(instances[box] == index, np.ones((3, 3)))
+        pieces, _ = scipy.ndimage.label(instances[box] == index, np.ones((3, 3)))
         areas = np.bincount(pieces.ravel())[1:]
         if areas.max() < _SMALLEST:
             continue

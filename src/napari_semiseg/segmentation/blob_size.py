@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.segmentation.texture import shrink
 
@@ -58,7 +58,7 @@ def _energy(pixels: NDArray[np.float32], scale: float) -> float:
     step = max(1, int(scale // _FINE))
     reduced = shrink(shrink(pixels, step, -1), step, -2)
     inside = scale / step
-    answer = inside**2 * ndimage.gaussian_laplace(reduced, inside, mode="reflect")
+    answer = inside**2 * scipy.ndimage.gaussian_laplace(reduced, inside, mode="reflect")
     return float(np.sqrt((answer**2).mean()))
 
 

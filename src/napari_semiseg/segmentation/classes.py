@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from scipy import ndimage
-from skimage.measure import label
+import scipy
+import skimage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,7 +165,7 @@ def split_components(instances: Labels) -> tuple[Labels, ComponentReport]:
         ones above the largest id; and which ids were split. -1 stays.
     """
     ids = np.maximum(instances, 0)
-    pieces = label(ids, connectivity=ids.ndim, background=0)
+    pieces = skimage.measure.label(ids, connectivity=ids.ndim, background=0)
     n_pieces = int(pieces.max(initial=0))
     owner = np.zeros(n_pieces + 1, np.int64)
     owner[pieces] = ids  # Every pixel of a piece writes the same id.
@@ -222,8 +222,8 @@ def _outer_boundary(ids: Labels, valid: Mask, around: Mask | None = None) -> Mas
     seen = np.where(valid, ids, 0)
     largest = np.iinfo(np.int32).max
     cube = (3,) * ids.ndim
-    highest = ndimage.maximum_filter(seen, size=cube, mode="nearest")
-    lowest = ndimage.minimum_filter(
+    highest = scipy.ndimage.maximum_filter(seen, size=cube, mode="nearest")
+    lowest = scipy.ndimage.minimum_filter(
         np.where(seen > 0, seen, largest), size=cube, mode="nearest"
     )
     in_contact = (ids > 0) & ((highest > ids) | (lowest < ids))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def label(mask: Mask) -> tuple[Labels, int]:
         ``(*S)`` with 0 outside and 1, ..., n inside the mask; and n.
     """
     numbered = np.empty(mask.shape, np.int32)
-    return numbered, int(ndimage.label(mask, output=numbered))
+    return numbered, int(scipy.ndimage.label(mask, output=numbered))
 
 
 def drop_small(instances: Labels, min_size: int) -> Labels:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from scipy import ndimage
-from skimage.segmentation import watershed
+import scipy
+import skimage
 
 from napari_semiseg.segmentation.components import renumber
 
@@ -103,9 +103,11 @@ def _flood_shared(
     wanted = open_ground > 0
     ranks = np.zeros(relief.shape)
     ranks[wanted] = strict_ranks(relief[wanted])
-    for number, box in enumerate(ndimage.find_objects(open_ground), start=1):
+    for number, box in enumerate(scipy.ndimage.find_objects(open_ground), start=1):
         inside = open_ground[box] == number
-        basins = watershed(ranks[box], seeds[box] * inside, mask=inside)
+        basins = skimage.segmentation.watershed(
+            ranks[box], seeds[box] * inside, mask=inside
+        )
         instances[box][inside] = basins[inside]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from skimage.measure import regionprops_table
+import skimage
 
 from napari_semiseg.segmentation.overlap import numbered
 
@@ -69,7 +69,7 @@ def measure(
 def _geometry(numbers: NDArray[np.intp], axes: str) -> Columns:
     shape_names = _SHAPE if len(axes) == 2 else ()
     wanted = ("area", "centroid", "bbox", "equivalent_diameter_area", *shape_names)
-    found = regionprops_table(numbers, properties=wanted)
+    found = skimage.measure.regionprops_table(numbers, properties=wanted)
     n = len(axes)
     return {
         "area": found["area"].astype(np.int64),

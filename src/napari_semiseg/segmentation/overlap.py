@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -170,10 +168,10 @@ def pair_up(shared: Overlap, iou: float) -> Indices:
 def _groups(row: Indices, column: Indices) -> Indices:
     """Number the connected groups of pairs that contest each other's objects."""
     n_rows, n_columns = int(row.max()) + 1, int(column.max()) + 1
-    graph = coo_array(
+    graph = scipy.sparse.coo_array(
         (np.ones(len(row), bool), (row, column + n_rows)), (n_rows + n_columns,) * 2
     )
-    group = connected_components(graph, directed=False)[1]
+    group = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     return np.unique(group[row], return_inverse=True)[1].astype(np.intp)
 
 
@@ -184,7 +182,7 @@ def _assign(shared: Overlap, pairs: Indices, ratio: NDArray[np.float64]) -> Indi
     gain = np.zeros((len(rows), len(columns)))
     # One more pair outweighs any sum of IoUs.
     gain[i, j] = 1 + ratio[pairs] / (2 * min(gain.shape))
-    best = linear_sum_assignment(gain, maximize=True)
+    best = scipy.optimize.linear_sum_assignment(gain, maximize=True)
     taken = np.zeros(gain.shape, bool)
     taken[best] = True
     return pairs[taken[i, j]]

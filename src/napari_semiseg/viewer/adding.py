@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -236,6 +235,8 @@ def _write(path: Path, pixels: NDArray[Any], axes: str) -> None:
     if pixels.dtype.kind == "b":
         pixels = pixels.astype(np.uint8)
     colour = "rgb" if axes.endswith("S") else "minisblack"
+
+    import tifffile  # Slow to import.
 
     def write(temporary: Path) -> None:
         tifffile.imwrite(

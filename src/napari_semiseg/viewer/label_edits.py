@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from skimage.measure import label
+import skimage
 
 from napari_semiseg.project.owners import merge
 from napari_semiseg.segmentation.classes import split_components
@@ -42,7 +42,9 @@ def fill_unlabelled(
 
 def split_object(labels: Labels, number: int) -> Labels | None:
     """Give all pieces of an object but the largest new numbers; None if it is one."""
-    pieces, count = label(labels == number, connectivity=labels.ndim, return_num=True)
+    pieces, count = skimage.measure.label(
+        labels == number, connectivity=labels.ndim, return_num=True
+    )
     if count < 2:
         return None
     largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))

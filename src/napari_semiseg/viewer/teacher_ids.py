@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.segmentation.overlap import numbered, overlap
@@ -113,7 +113,7 @@ def survey(instances: Labels, claimed: Mask) -> dict[int, Seen]:
     names, dense = numbered(instances.ravel())
     size = np.bincount(dense, minlength=len(names) + 1)
     left = np.bincount(dense[~claimed.ravel()], minlength=len(names) + 1)
-    places = ndimage.find_objects(dense.reshape(instances.shape))
+    places = scipy.ndimage.find_objects(dense.reshape(instances.shape))
     return {
         int(name): Seen(places[n], int(size[n + 1]), int(left[n + 1]))
         for n, name in enumerate(names)

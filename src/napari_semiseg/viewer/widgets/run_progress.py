@@ -14,11 +14,13 @@ from napari_semiseg.viewer.run_words import (
     progress_words,
 )
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
-from napari_semiseg.viewer.widgets.curves import CurvesPlot
 from napari_semiseg.viewer.widgets.fold import Fold
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
     from napari_semiseg.viewer.run_view import RunView
+    from napari_semiseg.viewer.widgets.curves import CurvesPlot
 
 _LOG_HEIGHT = 140
 
@@ -58,7 +60,9 @@ class RunProgress(QWidget):
         self._living = row(self.pause, self.resume, self.stop)
         self._ended = row(self.open_log, self.go_on)
         self.why = note()
-        self.curves = CurvesPlot()
+        self._view: RunView | None = None
+        self._curves: CurvesPlot | None = None
+        self._plot = QVBoxLayout()
         self.messages = note()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -67,21 +71,17 @@ class RunProgress(QWidget):
         self._log_fold = Fold("log", self.log)
         self._log_fold.set_tip("What the run has written")
         self._log_fold.toggled.connect(self.log_opened)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        for part in (
-            self.headline,
-            self.bar,
-            self.steps,
-            self._living,
-            self.why,
-            self._ended,
-            self.curves,
-            self.messages,
-            self._log_fold,
-        ):
-            column.addWidget(part)
+        self._lay_out()
+
+    @property
+    def curves(self) -> CurvesPlot:
+        """The plot; made when it is needed first, as its library is slow to import."""
+        if self._curves is None:
+            from napari_semiseg.viewer.widgets.curves import CurvesPlot
+
+            self._curves = CurvesPlot()
+            self._plot.addWidget(self._curves)
+        return self._curves
 
     def show_run(
         self, view: RunView, why_not_resumed: str | None, comparison: str = ""
@@ -101,9 +101,14 @@ class RunProgress(QWidget):
         judged = view.accepted is not None and not view.living
         words = [explanation(view), comparison if judged else ""]
         self._show_text(self.why, " ".join(part for part in words if part))
-        self.curves.show_curves(view.curves, view.n_steps)
-        self.curves.setVisible(view.curves.loss.steps.size > 1)
+        self._view = view
+        self._draw()
         self._show_text(self.messages, "\n".join(view.messages))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Draw what came while nobody saw it."""
+        super().showEvent(event)
+        self._draw()
 
     def show_log(self, text: str) -> None:
         """Show what the run has written, its end in view."""
@@ -117,6 +122,29 @@ class RunProgress(QWidget):
     def log_is_open(self) -> bool:
         """Whether the log is shown."""
         return self._log_fold.is_open
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for part in (
+            self.headline,
+            self.bar,
+            self.steps,
+            self._living,
+            self.why,
+            self._ended,
+        ):
+            column.addWidget(part)
+        column.addLayout(self._plot)
+        column.addWidget(self.messages)
+        column.addWidget(self._log_fold)
+
+    def _draw(self) -> None:
+        view = self._view
+        if view is not None and view.state != "none" and self.isVisible():
+            self.curves.show_curves(view.curves, view.n_steps)
+            self.curves.setVisible(view.curves.loss.steps.size > 1)
 
     def _show_bar(self, view: RunView) -> None:
         waiting = view.state in ("starting", "finishing")
