@@ -15,6 +15,7 @@ from napari_semiseg.learning.methods import METHODS
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project
 from napari_semiseg.segmentation.trust import Trust
+from napari_semiseg.viewer.canvas import camera_of
 from napari_semiseg.viewer.opening import add_dock
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def paint_truth(hands: Hands, tile: Box) -> int:
 
 def layer(hands: Hands, name: str) -> Any:
     return hands.viewer.layers[name]
+
+
+def seen(viewer: Any) -> tuple[Any, float]:
+    camera = camera_of(viewer)
+    return camera.center, camera.zoom
 
 
 def select(hands: Hands, name: str, mode: str = "paint") -> Any:
@@ -140,7 +146,7 @@ def test_label_train_correct_retrain_export(
     instances = layer(hands, "instances")
     assert len(np.unique(instances.data)) > 3
     assert np.asarray(layer(hands, "pseudo-labels").data).any()
-    camera = (viewer.camera.center, viewer.camera.zoom)
+    camera = seen(viewer)
 
     # Correct on each of them. A new object where the teacher sees none:
     ys, xs = np.nonzero(np.asarray(instances.data)[6:-6, 6:-6] == 0)
@@ -168,7 +174,7 @@ def test_label_train_correct_retrain_export(
     hands.hover((int(ys[middle]), int(xs[middle])))
     hands.key("K")
     qtbot.waitUntil(lambda: not desk.autosave.unsaved, timeout=MINUTE)
-    assert (viewer.camera.center, viewer.camera.zoom) == camera
+    assert seen(viewer) == camera
 
     kept = desk.session.corrections.read(item, whole)
     assert kept.instances[y, x] == mine

@@ -114,7 +114,8 @@ class ImageView(QObject):
             layer.visible = False
         self._write(item, found)
         session.show(item, Placement(reduction=item.reduction))
-        if before is None or before.full_shape != item.full_shape:
+        # From frame to frame the eye stays where it is; another image is seen whole.
+        if before is None or before.path != item.path:
             self._viewer.reset_view()
         self.shown.emit()
 
