@@ -175,6 +175,20 @@ def test_model_objects_keep_the_ids_of_the_predicted_file(
     np.testing.assert_array_equal(exported, predicted)
 
 
+@pytest.mark.parametrize("verb", ["export", "predict"])
+def test_results_never_replace_images(
+    refused: Callable[..., str], trained: Path, verb: str
+) -> None:
+    image = Project.open(trained).images[0]
+    path = (trained / image.path).resolve()
+    before = path.read_bytes()
+
+    words = refused(verb, trained, "-o", path.parent)
+
+    assert f"would replace the image of that name in {path.parent}" in words
+    assert path.read_bytes() == before
+
+
 def test_export_options(
     cli: Callable[..., Done], refused: Callable[..., str], trained: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from napari_semiseg.api.outputs import (
     OutputReport,
     Progress,
     WrittenImage,
+    check_targets,
     kinds_of,
     memory_sentence,
     write_maps,
@@ -92,6 +93,7 @@ def export(
     show = progress or Progress()
     written, skipped = [], []
     stems = output_stems(subjects)
+    check_targets(Path(output).expanduser(), of_project(opened, opened.images), stems)
     for number, (subject, stem) in enumerate(zip(subjects, stems, strict=True)):
         show.image(number, len(subjects), subject.name)
         try:

@@ -15,7 +15,7 @@ from napari_semiseg.exchange.tiff import (
 from napari_semiseg.project.reduction import Scalar, enlarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -98,6 +98,25 @@ def kinds_of(names: str | Iterable[str]) -> tuple[Kind, ...]:
             f"choose among {', '.join(KINDS)}."
         )
     return tuple(kind for kind in KINDS if kind in wanted)
+
+
+def check_targets(
+    folder: Path, subjects: Sequence[Subject], stems: Sequence[str]
+) -> None:
+    """Refuse a folder in which a result would take the place of an image.
+
+    Raises
+    ------
+    SemisegError
+        Naming the image.
+    """
+    images = {subject.path.resolve() for subject in subjects}
+    for stem in stems:
+        if (folder / f"{stem}.tif").resolve() in images:
+            raise SemisegError(
+                f"The result {stem}.tif would replace the image of that name in "
+                f"{folder}. Choose another folder for the results."
+            )
 
 
 def write_mask(

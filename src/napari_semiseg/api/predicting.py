@@ -11,6 +11,7 @@ from napari_semiseg.api.outputs import (
     OutputReport,
     Progress,
     WrittenImage,
+    check_targets,
     kinds_of,
     memory_sentence,
     write_maps,
@@ -87,6 +88,7 @@ def predict(
     show = progress or Progress()
     written = []
     stems = output_stems(subjects)
+    check_targets(folder, subjects, stems)
     for number, (subject, stem) in enumerate(zip(subjects, stems, strict=True)):
         show.image(number, len(subjects), subject.name)
         try:
