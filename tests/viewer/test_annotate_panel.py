@@ -57,12 +57,12 @@ def find(panel: AnnotatePanel, text: str) -> QPushButton:
 def test_the_fact_counts_tiles(bench: Desk, panel: AnnotatePanel) -> None:
     assert panel.fact() == "no tile yet"
     bench.tiles.add(item_of(bench), [FIRST, SECOND])
-    assert panel.fact() == "0 tile(s) done, 2 to do"
+    assert panel.fact() == "no tile done, 2 to do"
 
     bench.session.annotations.set_state(item_of(bench), FIRST, "validation")
     bench.session.tiles_changed.emit(item_of(bench).id)
 
-    assert panel.fact() == "1 tile(s) done, 1 for validation, 1 to do"
+    assert panel.fact() == "1 tile done, 1 for validation, 1 to do"
 
 
 def test_buttons_say_why_they_are_off(bench: Desk, panel: AnnotatePanel) -> None:

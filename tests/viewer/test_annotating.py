@@ -262,7 +262,7 @@ def test_no_objects_is_said_of_bare_tiles_only(
 ) -> None:
     square(bench, 1, 10, 10)
     press(bench, "no objects")
-    assert "1 object(s)" in said[-1]
+    assert "holds 1 object" in said[-1]
     assert bench.session.annotations.tile(item, FIRST).state == "to do"
 
     layer_of(bench).undo()

@@ -65,7 +65,7 @@ def test_each_closed_step_says_a_fact(
 
     facts = {step.panel.title: step.panel.fact() for step in dock.steps}
 
-    assert facts["Images"] == "3 image(s), 1 channel(s)"
+    assert facts["Images"] == "3 images, 1 channel"
     assert all(facts.values())
     assert "1" in facts["Annotate"]
 
@@ -122,7 +122,7 @@ def test_an_image_that_moved_is_found_again(
     with qtbot.waitSignal(dock.desk.images.shown):
         dock.desk.images.show(dock.desk.session.opened.images[0])
 
-    assert "Found 3 image(s)." in dock.lines.texts
+    assert "Found 3 images." in dock.lines.texts
 
 
 def test_a_second_viewer_may_only_look(

@@ -11,6 +11,7 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.viewer.counted import counted
 
 if TYPE_CHECKING:
     from napari_semiseg.project.project import Project
@@ -37,16 +38,15 @@ class Ground:
     @property
     def words(self) -> str:
         """What a run would do with it, a sentence."""
-        words = f"Will learn from {_count_of(self.training, 'tile')}"
+        parts = []
+        if self.training:
+            parts.append(counted(self.training, "tile"))
         if self.corrected:
-            words += f" and corrections in {_count_of(self.corrected, 'image')}"
+            parts.append(f"corrections in {counted(self.corrected, 'image')}")
+        words = f"Will learn from {' and '.join(parts) or 'nothing yet'}"
         if self.validation:
-            words += f"; {_count_of(self.validation, 'validation tile')} will judge it"
+            words += f"; {counted(self.validation, 'validation tile')} will judge it"
         return f"{words}."
-
-
-def _count_of(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def count_ground(project: Project) -> Ground:

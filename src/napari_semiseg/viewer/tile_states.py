@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.label_edits import separated
 from napari_semiseg.viewer.offer import Offer
 
@@ -54,8 +55,8 @@ class TileStates(QObject):
         count = self._annotating.n_objects
         if count:
             self._say(
-                f"{count} object(s) are painted in this tile. Erase them if there is "
-                'none, or press "Done".'
+                f'This tile holds {counted(count, "object")}: press "Done", or erase '
+                "what is painted."
             )
         else:
             self._set_state("training")

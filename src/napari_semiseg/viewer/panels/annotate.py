@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semiseg.viewer.annotation_layer import IGNORE
+from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.importing import Importing
 from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
 from napari_semiseg.viewer.panels.import_button import ImportButton
@@ -102,7 +103,7 @@ class AnnotatePanel(Panel):
         n_to_do = book.count(lambda tile: not tile.record.finished)
         if not n_finished and not n_to_do:
             return "no tile yet"
-        parts = [f"{n_finished} tile(s) done"]
+        parts = [f"{counted(n_finished, 'tile')} done"]
         if n_held_out:
             parts.append(f"{n_held_out} for validation")
         if n_to_do:
@@ -233,11 +234,19 @@ class AnnotatePanel(Panel):
             )
             return
         number = annotating.annotation.number
-        label = "ignore" if number == IGNORE else f"object {number}"
-        hint = annotating.tools.merging.hint
+        n_objects = annotating.n_objects
+        if number == IGNORE:
+            brush = "The brush paints what is to be ignored."
+        elif not n_objects and not tile.record.finished:
+            brush = (
+                "Paint one object inside the frame, press N, paint the next one, until "
+                "all are painted."
+            )
+        else:
+            brush = f"The brush paints object {number}; N begins the next one."
         self._where.setText(
-            f"{tile.item.name}: {_STATE_WORDS[tile.state]}, {annotating.n_objects} "
-            f"object(s). {hint or f'The brush paints {label}.'}"
+            f"{tile.item.name}: {_STATE_WORDS[tile.state]}, "
+            f"{counted(n_objects, 'object')}. {annotating.tools.merging.hint or brush}"
         )
 
     def _allow(self) -> None:
@@ -281,7 +290,7 @@ def _spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
 
 def _entry(tile: PlacedTile) -> StripEntry:
     box = tile.record.box
-    count = "" if tile.n_objects is None else f", {tile.n_objects} object(s)"
+    count = "" if tile.n_objects is None else f", {counted(tile.n_objects, 'object')}"
     return StripEntry(
         key=tile.place,
         colour=STATE_COLOURS[tile.state],

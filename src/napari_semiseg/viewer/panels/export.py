@@ -67,7 +67,7 @@ class ExportPanel(Panel):
         if self._desk.session.project is None:
             return "no project yet"
         view = self._desk.exporting.view
-        return view.sentence or self._desk.exporting.why_not() or "nothing written yet"
+        return view.sentence or "nothing written yet"
 
     def refresh(self) -> None:
         """Show how things stand now."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.viewer.adding import AXES_WORDS, Adding, AxesQuestion
+from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.image_list import ImageList
 from napari_semiseg.viewer.widgets.panel import Panel
@@ -72,9 +73,12 @@ class ImagesPanel(Panel):
         if not project.images:
             return "no image yet"
         first = project.images[0]
-        parts = [f"{len(project.images)} image(s)", f"{first.n_channels} channel(s)"]
+        parts = [
+            counted(len(project.images), "image"),
+            counted(first.n_channels, "channel"),
+        ]
         if first.pixel_size and first.pixel_unit != "pixel":
-            parts.append(f"{first.pixel_size[-1]:.3g} {first.pixel_unit}")
+            parts.append(f"{first.pixel_size[-1]:.3g} {first.pixel_unit}/px")
         held_out = sum(item.role == "test" for item in project.images)
         if held_out:
             parts.append(f"{held_out} held out")
@@ -278,8 +282,8 @@ class ImagesPanel(Panel):
         self._find.setVisible(bool(lost))
         if lost:
             self._missing.setText(
-                f"{len(lost)} image(s) are not where they were, for example "
-                f"{lost[0].path}. Their labels are safe."
+                f"Not found where they were: {counted(len(lost), 'image')}, for "
+                f"example {lost[0].path}. Labels are safe."
             )
 
     def _relocate(self) -> None:
@@ -295,7 +299,11 @@ class ImagesPanel(Panel):
         )
 
     def _relocated(self, count: int) -> None:
-        words = f"Found {count} image(s)." if count else "None of them is in there."
+        words = (
+            f"Found {counted(count, 'image')}."
+            if count
+            else "None of them is in there."
+        )
         self._desk.session.say(words, problem=not count)
         self._desk.session.images_changed.emit()
 
