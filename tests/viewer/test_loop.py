@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from hands import Hands
 from projects import nuclei
+from qtpy.QtWidgets import QApplication
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import METHODS
@@ -146,12 +147,13 @@ def test_label_train_correct_retrain_export(
     instances = layer(hands, "instances")
     assert len(np.unique(instances.data)) > 3
     assert np.asarray(layer(hands, "pseudo-labels").data).any()
+    select(hands, "instances")  # napari's own controls now have their width.
+    QApplication.processEvents()
     camera = seen(viewer)
 
     # Correct on each of them. A new object where the teacher sees none:
     ys, xs = np.nonzero(np.asarray(instances.data)[6:-6, 6:-6] == 0)
     y, x = int(ys[0]) + 6, int(xs[0]) + 6
-    select(hands, "instances")
     mine = int(instances.data.max()) + 1
     instances.selected_label = mine
     hands.stroke([(y, x), (y, x + 2)])
