@@ -284,6 +284,10 @@ def test_pace_of_earlier_runs(
     panel.setup.effort.set_value(5, 600)
     panel.setup.effort.valueChanged.emit()
     assert "About 600 steps on this computer." in texts(panel)
+    panel.setup.effort.set_value(1, 600)
+    panel.setup.effort.valueChanged.emit()
+    few = "About 120 steps on this computer. That is little: give it more time."
+    assert few in texts(panel)
     panel.setup.effort.set_value(None, 7200)
     panel.setup.effort.valueChanged.emit()
     assert "About 60 min on this computer." in texts(panel)

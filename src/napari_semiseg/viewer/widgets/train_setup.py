@@ -35,6 +35,8 @@ _START_TIP = (
     "From scratch forgets what was learned before."
 )
 
+_FEW_STEPS = 200  # The shortest trainings that were measured.
+
 
 class TrainSetup(QWidget):
     """Edits one `TrainingChoice`; ``settings`` are those it stands for."""
@@ -179,9 +181,10 @@ class TrainSetup(QWidget):
                 f"About {duration_words(self.effort.steps * pace)} on this computer."
             )
         else:
-            words = (
-                f"About {max(1, round(60 * minutes / pace)):,} steps on this computer."
-            )
+            steps = max(1, round(60 * minutes / pace))
+            words = f"About {steps:,} steps on this computer."
+            if steps < _FEW_STEPS:
+                words += " That is little: give it more time."
         self._estimate.setText(words)
 
 
