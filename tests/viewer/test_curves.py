@@ -35,13 +35,13 @@ def test_curves_are_drawn_on_their_own_scales(plot: CurvesPlot) -> None:
     assert plot.drawn("coverage")[1].tolist() == [0.2, 0.5]
     assert plot.drawn("score")[1].tolist() == [0.7]
     assert "loss&nbsp;0" in plot.legend()
-    assert "coverage&nbsp;50%" in plot.legend()
+    assert "trusted pixels&nbsp;50%" in plot.legend()
 
 
 def test_absent_curves_are_not_in_the_legend(plot: CurvesPlot) -> None:
     plot.show_curves(Curves(curve(1, 0.25)), None)
     assert "loss&nbsp;0.25" in plot.legend()
-    assert "coverage" not in plot.legend()
+    assert "trusted" not in plot.legend()
     assert "score" not in plot.legend()
     plot.show_curves(Curves(), None)
     assert plot.legend() == ""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.run_view import RunView
 
+_MEANWHILE = (
+    "Paint on meanwhile, or look at other images: their layers show what has been "
+    "learned so far."
+)
 _LOG_BYTES = 20_000
 _LOG_EVERY = 2000  # Milliseconds between two readings of a log that is open.
 
@@ -97,8 +101,8 @@ class TrainPanel(Panel):
         self.train.setVisible(not view.living)
         allow(self.train, why_not)
         ground = training.ground
-        self.reason.setText(why_not or ("" if ground is None else ground.words))
-        self.reason.setVisible(not view.living)
+        words = why_not or ("" if ground is None else ground.words)
+        self.reason.setText(_MEANWHILE if view.living else words)
         self.progress.setVisible(view.state != "none")
         self._once_more.setVisible(view.state != "none" and not view.living)
         self.progress.show_run(

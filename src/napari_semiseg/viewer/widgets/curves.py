@@ -38,7 +38,7 @@ class _Look:
 _LOOKS = {
     "loss": _Look("#d9820f", "loss"),
     "score": _Look("#3f8fd2", "validation score", dots=True),
-    "coverage": _Look("#2a9d74", "coverage", share=True),
+    "coverage": _Look("#2a9d74", "trusted pixels", share=True),
 }
 _TIP = (
     "Loss (left scale, logarithmic): how far the network is from the labels; it should "
