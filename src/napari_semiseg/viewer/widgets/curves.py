@@ -43,8 +43,8 @@ _LOOKS = {
 _TIP = (
     "Loss (left scale, logarithmic): how far the network is from the labels; it should "
     "fall.\nValidation score (right scale): precision x recall on your validation "
-    "tiles; 1 is perfect.\nTrusted pixels (right scale): share of the unlabelled pixels that "
-    "the training trusts."
+    "tiles; 1 is perfect.\nTrusted pixels (right scale): share of the unlabelled ones "
+    "that the training learns from."
 )
 
 
