@@ -11,6 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytestqt.qtbot import QtBot
+    from rig import Rig
+
     from napari_semiseg.viewer.desk import Desk
 
 HERE = Path(__file__).parent
@@ -28,3 +31,19 @@ def bench(make_napari_viewer: Any, tmp_path: Path) -> Iterator[Desk]:
     desk.images.show(desk.session.opened.images[0])
     yield desk
     close_bench(desk)
+
+
+@pytest.fixture
+def rig(
+    make_napari_viewer: Any,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Rig]:
+    """Makes whole docks on a project of three images, one tile of which is labelled."""
+    from rig import Rig
+
+    made = Rig(make_napari_viewer, tmp_path, qtbot)
+    made.take_over(monkeypatch)
+    yield made
+    made.end()

@@ -25,7 +25,7 @@ from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.layer_making import NAMES
 from napari_semiseg.viewer.looking import Looking
-from napari_semiseg.viewer.own_layers import MARK
+from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.panels.review import ReviewPanel
 from napari_semiseg.viewer.reviewing import Reviewing
 from napari_semiseg.viewer.session import Session
@@ -351,7 +351,7 @@ def test_another_tool_of_napari_puts_this_one_away(desk: Any, qtbot: QtBot) -> N
 
 def own(desk: Any, use: str, *, visible: bool) -> Any:
     layer = desk.viewer.add_labels(np.zeros((9, 9), np.int32), name=use)
-    layer.metadata[MARK] = use
+    mark(layer, use)
     layer.visible = visible
     return layer
 

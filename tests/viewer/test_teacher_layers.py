@@ -19,6 +19,7 @@ from napari_semiseg.project.project import Project
 from napari_semiseg.viewer.autosave import Autosave
 from napari_semiseg.viewer.background import Background
 from napari_semiseg.viewer.desk import Desk
+from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.placement import Placement
 from napari_semiseg.viewer.session import Session
 from napari_semiseg.viewer.teacher_layers import TeacherLayers
@@ -361,7 +362,7 @@ def test_a_project_opened_to_look_only_is_not_painted_on(desk, qtbot, project):
 
 def test_layers_lie_under_the_tile_in_hand(desk, qtbot, project) -> None:
     above = desk.viewer.add_labels(np.zeros((8, 8), int), name="annotation")
-    above.metadata["napari-semiseg"] = "annotation"
+    mark(above, "annotation")
     desk.viewer.layers.remove("instances")
     desk.teacher.show_layers()
     names = [found.name for found in desk.viewer.layers]

@@ -59,6 +59,7 @@ class Annotating(QObject):
         self._place: Place | None = None
         self._wanted: Place | None = None
         self._begun = False
+        self._overdue = False  # Others changed the tile in hand.
         self.annotation.edited.connect(self._mark)
         self.annotation.misfit.connect(self._on_misfit)
         self.annotation.removed.connect(self._on_removed)
@@ -66,9 +67,12 @@ class Annotating(QObject):
         session = desk.session
         session.leaving.connect(self._leave)
         session.tile_changed.connect(self._load)
+        session.placed.connect(self._move)
         session.project_changed.connect(self._on_project)
         session.tiles_changed.connect(self._on_tiles)
         session.corrections_changed.connect(self._on_tiles)
+        session.corrected.connect(self._on_corrected)
+        desk.autosave.saved.connect(self._on_saved)
         desk.images.shown.connect(self._arrive)
         desk.tiles.changed.connect(self.changed)
         desk.keys.bind("previous tile", self.go_back)
@@ -113,6 +117,8 @@ class Annotating(QObject):
         why_not = self.why_not
         if why_not:
             self._desk.session.say(why_not, problem=True)
+        elif self._overdue and self.save():
+            self._catch_up()
         return why_not is None
 
     @property
@@ -184,7 +190,7 @@ class Annotating(QObject):
         """Show the labels of the tile in hand."""
         self.tools.merging.stop()
         self.propose(None)
-        self._place = None
+        self._place, self._overdue = None, False
         session = self._desk.session
         item, box = session.item, session.tile
         if item is None or box is None or not self._show(item, box):
@@ -211,6 +217,10 @@ class Annotating(QObject):
             self.annotation.take_in_hand()
         return True
 
+    def _move(self) -> None:
+        if self._place is not None:
+            self.annotation.place(self._desk.session.placement, self._place[1])
+
     def _arrive(self) -> None:
         """The image that was asked for is in view: take its tile in hand."""
         wanted, self._wanted = self._wanted, None
@@ -233,18 +243,36 @@ class Annotating(QObject):
             self._desk.autosave.take()
 
     def _on_tiles(self, image_id: str) -> None:
-        """Show what others did to the tile in hand, as a step that can be undone."""
-        place, session = self._place, self._desk.session
-        if place is None or place[0] != image_id or session.item is None:
+        """Others changed tiles or corrections of an image."""
+        if self._place is None or self._place[0] != image_id:
             return
         if self.tile is None:
-            session.take(None)
-        elif not self.store.pending(place):
-            try:
-                labels = self.store.load(session.item, place[1])
-            except SemisegError as error:
-                self._say(str(error))
-                return
+            self._desk.session.take(None)
+        else:
+            self._overdue = True
+            self._catch_up()
+
+    def _on_corrected(self, image_id: str, box: Box) -> None:
+        """An object was accepted, maybe, inside the tile in hand."""
+        place = self._place
+        if place is not None and place[0] == image_id and place[1].overlaps(box):
+            self._overdue = True
+
+    def _on_saved(self, _time: float) -> None:
+        if self._overdue and not self._desk.autosave.unsaved:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Show what others did to the tile in hand, as a step that can be undone."""
+        place, item = self._place, self._desk.session.item
+        if place is None or item is None or self.store.pending(place):
+            return
+        self._overdue = False
+        try:
+            labels = self.store.load(item, place[1])
+        except SemisegError as error:
+            self._say(str(error))
+        else:
             self.annotation.replace(labels)
 
     def _on_misfit(self) -> None:

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.viewer.colours import free_number, object_colours
-from napari_semiseg.viewer.own_layers import MARK, add_behind_selection, put
+from napari_semiseg.viewer.own_layers import add_behind_selection, mark, put
 from napari_semiseg.viewer.placement import Placement
 
 if TYPE_CHECKING:
@@ -99,6 +99,12 @@ class AnnotationLayer(QObject):
             empty = np.zeros((1, 1), np.int32)
             self.show(empty, _placement_of(self.layer), spot, editable=False)
 
+    def place(self, placement: Placement, box: Box) -> None:
+        """Put the layer elsewhere in the world, as it is."""
+        if self.layer is not None:
+            for name, value in placement.at(box).items():
+                setattr(self.layer, name, value)
+
     def set_editable(self, editable: bool) -> None:
         """Allow strokes, or not; the tool in hand stays."""
         if self.layer is not None and self.layer.editable != editable:
@@ -177,10 +183,10 @@ class AnnotationLayer(QObject):
         self.layer = Labels(
             np.zeros((1, 1), np.int32),
             name=ANNOTATION,
-            metadata={MARK: ANNOTATION},
             colormap=object_colours(),
             opacity=0.6,
         )
+        mark(self.layer, ANNOTATION)
         for event, slot in self._slots(self.layer):
             event.connect(slot)
         add_behind_selection(self._viewer, self.layer)

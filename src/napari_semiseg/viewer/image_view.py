@@ -11,14 +11,14 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.exchange.pyramid import levels
 from napari_semiseg.geometry import Box
-from napari_semiseg.viewer.own_layers import MARK
+from napari_semiseg.viewer.channel_level import ChannelLevel
+from napari_semiseg.viewer.own_layers import mark, unmark
 from napari_semiseg.viewer.placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.layers import Layer
-    from numpy.typing import NDArray
 
     from napari_semiseg.exchange.images import LazyFrame
     from napari_semiseg.project.records import ImageItem
@@ -96,7 +96,8 @@ class ImageView(QObject):
 
     def adopt(self, layer: Image, item: ImageItem) -> None:
         """Use a layer of the user's to show an image that it holds already."""
-        layer.metadata[MARK] = IMAGE
+        mark(layer, IMAGE)
+        self._watch(layer)
         self._adopted[item.id] = layer
 
     def close(self) -> None:
@@ -113,7 +114,8 @@ class ImageView(QObject):
         for layer in self._adopted.values():
             layer.visible = False
         self._write(item, found)
-        session.show(item, Placement(reduction=item.reduction))
+        # The user may have moved the layer, or told it the size of a pixel.
+        session.show(item, placement_of(self._made[0], item))
         # From frame to frame the eye stays where it is; another image is seen whole.
         if before is None or before.path != item.path:
             self._viewer.reset_view()
@@ -127,6 +129,8 @@ class ImageView(QObject):
         if not fits:
             self._clear()
             self._made = [_layer(plane) for plane in found]
+            for layer in self._made:
+                self._watch(layer)
             selected = set(self._viewer.layers.selection)
             for layer in reversed(self._made):
                 self._viewer.layers.insert(0, layer)
@@ -156,7 +160,9 @@ class ImageView(QObject):
 
     def _release(self) -> None:
         for layer in self._adopted.values():
-            layer.metadata.pop(MARK, None)
+            unmark(layer)
+            for event in _movements(layer):
+                event.disconnect(self._on_moved)
             layer.visible = True
         self._adopted = {}
 
@@ -164,6 +170,16 @@ class ImageView(QObject):
         self._desk.background.forget("image")
         self._clear()
         self._release()
+
+    def _watch(self, layer: Image) -> None:
+        for event in _movements(layer):
+            event.connect(self._on_moved)
+
+    def _on_moved(self, event: Any) -> None:
+        """Let all layers follow the image that the user moves."""
+        item = self._desk.session.item
+        if item is not None and event.source in self.layers[:1]:
+            self._desk.session.place(placement_of(event.source, item))
 
     def _on_removed(self, event: Any) -> None:
         layer: Layer = event.value
@@ -184,6 +200,11 @@ def placement_of(layer: Image, item: ImageItem) -> Placement:
     """Where a layer of the user's shows the pixels of an image."""
     (sy, sx), (ty, tx) = layer.scale[-2:], layer.translate[-2:]
     return Placement((float(sy), float(sx)), (float(ty), float(tx)), item.reduction)
+
+
+def _movements(layer: Image) -> tuple[Any, Any]:
+    """The events of a layer that lies elsewhere now."""
+    return layer.events.scale, layer.events.translate
 
 
 class _Plane:
@@ -213,7 +234,7 @@ def planes(frame: LazyFrame, item: ImageItem) -> list[_Plane]:
     else:
         pyramid = levels(frame)
         channels: list[int | None] = [None] if rgb else list(range(frame.n_channels))
-        arrays = [[_Level(level, c) for level in pyramid] for c in channels]
+        arrays = [[ChannelLevel(level, c) for level in pyramid] for c in channels]
     limits = [_limits(pair) for pair in zip(item.low, item.high, strict=True)]
     names = [item.name]
     if len(arrays) > 1:
@@ -240,37 +261,15 @@ def colour_of(number: int, count: int) -> str:
     return _CHANNEL_COLOURS[1:][number % (len(_CHANNEL_COLOURS) - 1)]
 
 
-class _Level:
-    """One channel of a level ``(C, Y, X)``, or its colours last; read lazily."""
-
-    def __init__(self, level: Any, channel: int | None) -> None:
-        self._level, self._channel = level, channel
-        n_channels, *size = level.shape
-        self.shape = tuple(size) if channel is not None else (*size, n_channels)
-        self.ndim = len(self.shape)
-        self.dtype = np.dtype(level.dtype)
-        self.size = int(np.prod(self.shape))
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:
-        cuts = index if isinstance(index, tuple) else (index,)
-        cuts = tuple(cut for cut in cuts if cut is not Ellipsis)
-        if self._channel is not None:
-            return np.asarray(self._level[(self._channel, *cuts)])
-        pixels = np.asarray(self._level[(slice(None), *cuts[:2])])
-        colours = np.moveaxis(pixels, 0, -1)
-        return colours[(..., *cuts[2:])] if cuts[2:] else colours
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[(slice(None),) * self.ndim], dtype=dtype)
-
-
 def _layer(plane: _Plane) -> Image:
     look: dict[str, Any] = {"rgb": plane.rgb, "multiscale": plane.multiscale}
     if not plane.rgb:
         look |= {"colormap": plane.colour, "contrast_limits": plane.limits}
         if plane.colour != "gray":
             look["blending"] = "additive"
-    return Image(plane.data, name=plane.name, metadata={MARK: IMAGE}, **look)
+    layer = Image(plane.data, name=plane.name, **look)
+    mark(layer, IMAGE)
+    return layer
 
 
 def _limits(pair: tuple[float, float]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.viewer.colours import class_colours, object_colours, trust_colours
-from napari_semiseg.viewer.own_layers import MARK, use_of
+from napari_semiseg.viewer.own_layers import mark, use_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,27 +53,30 @@ def make_labels(
         "trusted": trust_colours,
         "owners": partial(class_colours, len(Owner)),
     }
-    return Labels(
+    layer = Labels(
         array,
         name=name,
         opacity=_OPACITY[plane],
         colormap=colours[plane](),
         visible=plane in ("instances", "owners"),
-        metadata={MARK: NAMES[plane], "about": about},
+        metadata={"about": about},
     )
+    mark(layer, NAMES[plane])
+    return layer
 
 
 def make_confidence(confidence: NDArray[np.float32]) -> Image:
     """The layer of confidence, float32 ``(Y, X)``, 0 to 1."""
-    return Image(
+    layer = Image(
         confidence,
         name=CONFIDENCE,
         contrast_limits=(0, 1),
         colormap="viridis",
         blending="additive",
         opacity=0.4,
-        metadata={MARK: CONFIDENCE},
     )
+    mark(layer, CONFIDENCE)
+    return layer
 
 
 def insert_low(viewer: Viewer, layer: Labels | Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,14 +14,23 @@ if TYPE_CHECKING:
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.placement import Placement
 
-MARK = "napari-semiseg"
-"""Key of a layer's metadata that says what the dock uses it for."""
+# Not in the layer's metadata: those go into copies of it, which are the user's.
+_USES: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
+
+
+def mark(layer: Layer, use: str) -> None:
+    """Note what the dock uses a layer for."""
+    _USES[layer] = use
+
+
+def unmark(layer: Layer) -> None:
+    """Leave a layer to the user."""
+    _USES.pop(layer, None)
 
 
 def use_of(layer: Layer) -> str | None:
     """What the dock uses a layer for; None for a layer of the user's."""
-    use: str | None = layer.metadata.get(MARK)
-    return use
+    return _USES.get(layer)
 
 
 def add_behind_selection(viewer: Viewer, layer: Layer) -> None:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.accepting import accept_tile
 from napari_semiseg.project.giving_back import give_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_semiseg.project.records import ImageItem
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.object_acts import Verb
     from napari_semiseg.viewer.painting import Layer
@@ -75,8 +77,12 @@ class PersonActs(QObject):
         # What has been painted in the box must be on the disk.
         if item is None or not self._may_write() or not self._desk.autosave.flush():
             return
+        accept = partial(accept_tile, self._desk.session.opened, item, box, proposal)
+        if box == self._desk.session.tile:
+            self._accept_in_hand(item, accept)
+            return
         self._desk.background.submit(
-            partial(accept_tile, self._desk.session.opened, item, box, proposal),
+            accept,
             lambda _: self._desk.session.tiles_changed.emit(item.id),
             self._complain,
         )
@@ -93,6 +99,17 @@ class PersonActs(QObject):
         if view is not None and self._may_write():
             self._note(view.redo())
 
+    def _accept_in_hand(self, item: ImageItem, accept: Callable[[], object]) -> None:
+        """At once: nobody shall paint in the tile between reading and writing it."""
+        if not self._desk.annotating.save():
+            return
+        try:
+            accept()
+        except (SemisegError, OSError) as error:
+            self._complain(str(error))
+        else:
+            self._desk.session.tiles_changed.emit(item.id)
+
     def _note(self, change: Change | None) -> None:
         """Save and show what an act has changed, and say what it has not."""
         if change is None:
@@ -100,6 +117,9 @@ class PersonActs(QObject):
         self._keeper.mark()
         if change.box is not None:
             self.redrawn.emit(change.box)
+            if self._keeper.item is not None:
+                session = self._desk.session
+                session.corrected.emit(self._keeper.item.id, change.box)
         if change.outcome.reason:
             self._complain(change.outcome.reason)
 

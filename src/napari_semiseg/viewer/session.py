@@ -44,11 +44,15 @@ class Session(QObject):
     project_changed = Signal()
     images_changed = Signal()
     image_changed = Signal()
+    placed = Signal()
+    """The image in view lies elsewhere in the viewer's world."""
     tile_changed = Signal()
     tiles_changed = Signal(str)
     """The id of the image whose tiles were added, moved, removed or changed state."""
     corrections_changed = Signal(str)
     """The id of the image whose corrections were changed by other than a stroke."""
+    corrected = Signal(str, object)
+    """A person corrected what a teacher sees: the id of the image, and the `Box`."""
     model_changed = Signal()
     """Another model is in use, or other thresholds."""
     said = Signal(str, bool)
@@ -133,6 +137,12 @@ class Session(QObject):
         if had_tile:
             self.tile_changed.emit()
         self.image_changed.emit()
+
+    def place(self, placement: Placement) -> None:
+        """Note that the image in view lies elsewhere in the viewer's world."""
+        if placement != self.placement:
+            self.placement = placement
+            self.placed.emit()
 
     def take(self, tile: Box | None) -> None:
         """Take another tile of the image in view in hand; strokes are saved first."""

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.viewer.canvas import camera_of
-from napari_semiseg.viewer.own_layers import MARK, add_behind_selection
+from napari_semiseg.viewer.own_layers import add_behind_selection, mark
 from napari_semiseg.viewer.tile_book import TileBook, count_objects
 from napari_semiseg.viewer.tile_drawing import NEW, NUMBER, TileDrawing
 from napari_semiseg.viewer.tile_shapes import corners_of
@@ -76,6 +76,7 @@ class TilesLayer(QObject):
         session.images_changed.connect(self._read)
         session.tiles_changed.connect(self._read_image)
         session.image_changed.connect(self.draw)
+        session.placed.connect(self.draw)
         session.tile_changed.connect(self._set_widths)
         camera_of(desk.viewer).events.zoom.connect(self._on_zoom)
 
@@ -205,7 +206,8 @@ class TilesLayer(QObject):
             return self.layer
         if self.layer is not None and not again:
             return None  # The user has deleted it.
-        layer = Shapes(ndim=2, name=TILES, metadata={MARK: TILES}, opacity=1.0)
+        layer = Shapes(ndim=2, name=TILES, opacity=1.0)
+        mark(layer, TILES)
         layer.events.data.connect(self.drawing.on_shapes)
         layer.mouse_drag_callbacks.append(self.drawing.on_press)
         add_behind_selection(viewer, layer)

@@ -54,6 +54,8 @@ class ViewKeeper(QObject):
         self.item: ImageItem | None = None
         self.window: Box | None = None
         self.view: TeacherView | None = None
+        # Views that were left while the disk refused what was painted in them.
+        self._kept: dict[str, TeacherView] = {}
         for signal, slot in self._connections():
             signal.connect(slot)
 
@@ -100,12 +102,16 @@ class ViewKeeper(QObject):
         return [
             (session.leaving, self.flush),
             (session.image_changed, self._on_image),
+            (session.placed, self._on_placed),
             (session.tile_changed, self._on_tile),
             (session.tiles_changed, self._on_tiles),
             (session.corrections_changed, self._on_corrections),
         ]
 
     def _drop(self) -> None:
+        self._kept = {name: kept for name, kept in self._kept.items() if kept.unsaved}
+        if self.item is not None and self.view is not None and self.view.unsaved:
+            self._kept[self.item.id] = self.view
         self.item = self.window = self.view = None
         self._desk.background.forget(_OPEN)
         self._desk.background.forget(_TILES)
@@ -122,11 +128,19 @@ class ViewKeeper(QObject):
         else:
             self._open(first_window(item.shape))
 
+    def _on_placed(self) -> None:
+        self.moved.emit()
+
     def _open(self, window: Box) -> None:
         self.window, self.view, item = window, None, self.item
         self._desk.background.forget(_TILES)
         self.window_changed.emit()
         if item is None:
+            return
+        kept = self._kept.pop(item.id, None)
+        if kept is not None and kept.unsaved:
+            self.window = kept.window
+            self._show(kept)
             return
         project = self._desk.session.opened
         self._desk.background.submit(
