@@ -32,14 +32,14 @@ class ThresholdSliders(QWidget):
         for number, (name, control, tip) in enumerate(
             (
                 (
-                    "Outline",
+                    "Outline tighter",
                     self.foreground,
                     "How sure the model must be that a pixel belongs to an object. "
                     "To the right, objects shrink and faint ones vanish; to the left, "
                     "they grow. (Threshold of the foreground)",
                 ),
                 (
-                    "Split",
+                    "Split more",
                     self.seed,
                     "How sure the model must be of the inside of an object. To the "
                     "right, objects that touch come apart, and unclear ones vanish; to "
