@@ -85,6 +85,7 @@ def seen(viewer: Any) -> tuple[Any, float]:
 def select(hands: Hands, name: str, mode: str = "paint") -> Any:
     found = layer(hands, name)
     hands.viewer.layers.selection.active = found
+    found.visible = True  # napari gives no brush for a layer that is hidden.
     found.mode = mode
     found.brush_size = 6
     return found
@@ -160,10 +161,10 @@ def test_label_train_correct_retrain_export(
     assert instances.data[y, x] == mine
     # a class, where the brush paints it, and pixels not to be trusted:
     classes = select(hands, "pseudo-labels")
-    classes.visible, classes.selected_label = True, 2
+    classes.selected_label = 2
     hands.stroke([(40, 50), (40, 52)])
     trust = select(hands, "confidence mask")
-    trust.visible, trust.selected_label = True, 2
+    trust.selected_label = 2
     hands.stroke([(60, 20), (60, 24)])
     # and an object to accept with the key, under the cursor.
     theirs = next(
