@@ -15,30 +15,20 @@ import argparse
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import napari
 import numpy as np
-from PIL import Image
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
+from studio import Studio
 
-from napari_semiseg.demo import drawn_samples
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.project.project import FILE_NAME
 from napari_semiseg.runs.models import model_in_use
-from napari_semiseg.viewer.canvas import camera_of, canvas_size, look_at
-from napari_semiseg.viewer.opening import add_dock
+from napari_semiseg.viewer.canvas import look_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
-    from qtpy.QtWidgets import QWidget
 
     from napari_semiseg.project.records import ImageItem
 
@@ -46,8 +36,6 @@ BEFORE = ("empty", "images", "suggested", "painting", "tiles-done", "train-setup
 AFTER = ("finished", "review", "pseudo-labels", "confidence-mask", "export", "light")
 NAMES = (*BEFORE, "training", *AFTER)
 PROJECT = "nuclei.semiseg"
-_WINDOW = (1320, 900)
-_MOST_BYTES = 200_000
 _STEPS = 300
 # Small batches, as in the demo: many steps in the minutes that pictures may take.
 _CHANGES: dict[str, Any] = {
@@ -57,106 +45,6 @@ _CHANGES: dict[str, Any] = {
 }
 _N_TILES = 4  # Of which the last one is for validation.
 _MINUTE = 60.0
-
-
-class Studio:
-    """napari with the dock, hands to press its buttons, and a camera.
-
-    Parameters
-    ----------
-    folder
-        Where the pictures go.
-    wanted
-        Names of the pictures to take; others are passed over.
-    """
-
-    def __init__(self, folder: Path, wanted: frozenset[str]) -> None:
-        self.folder = folder
-        self.wanted = wanted
-        self.viewer = napari.Viewer(title="napari-semiseg")
-        self.window: QWidget = self.viewer.window._qt_window  # noqa: SLF001
-        self.window.resize(*_WINDOW)
-        self.dock = add_dock(self.viewer)
-        self.desk = self.dock.desk
-        self.truth = {s.name: s.instances for s in drawn_samples()}
-        self.rest(0.5)
-
-    def rest(self, seconds: float) -> None:
-        """Let the window live for a while."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            QApplication.processEvents()
-            time.sleep(0.01)
-
-    def wait(self, what: str, until: Callable[[], Any], seconds: float = 60) -> None:
-        """Let the window live until something is so."""
-        end = time.monotonic() + seconds
-        while not until():
-            if time.monotonic() > end:
-                raise SystemExit(f"waited in vain until {what}")
-            self.rest(0.05)
-
-    def press(self, step: str, text: str) -> None:
-        """Click the button of a step whose text starts so."""
-        self.dock.open_step(step)
-        self.rest(0.1)
-        buttons = self.dock.panel(step).findChildren(QPushButton)
-        found = [b for b in buttons if b.text().startswith(text) and b.isVisible()]
-        if not found or not found[0].isEnabled():
-            raise SystemExit(f"the button {text} of {step} cannot be pressed")
-        QTest.mouseClick(found[0], Qt.MouseButton.LeftButton)
-        self.rest(0.1)
-
-    def open_only(self, *titles: str) -> None:
-        """Open these steps, close the others, and scroll to the first of them."""
-        for step in self.dock.steps:
-            step.set_open(step.panel.title in titles)
-        self.rest(0.3)
-        scroll = self.dock.findChild(QScrollArea)
-        if scroll is not None and titles:
-            first = next(s for s in self.dock.steps if s.panel.title == titles[0])
-            scroll.ensureWidgetVisible(first, 0, 0)
-        self.rest(0.1)
-
-    def show(self, name: str) -> ImageItem:
-        """Put an image of the project in view."""
-        item = next(i for i in self.desk.session.opened.images if i.name == name)
-        self.desk.images.show(item)
-        self.wait(f"{name} is in view", lambda: self.desk.session.item == item)
-        self.rest(0.3)
-        return item
-
-    def hover(self, pixel: Sequence[float]) -> None:
-        """Put the cursor over a pixel (y, x) of the image in view."""
-        canvas = self.viewer.window._qt_viewer.canvas.native  # noqa: SLF001
-        camera, size = camera_of(self.viewer), np.array(canvas_size(self.viewer))
-        world = np.array(self.desk.session.placement.to_world(pixel))
-        y, x = (world - np.array(camera.center)[-2:]) * camera.zoom + size / 2
-        QTest.mouseMove(canvas, QPoint(round(x), round(y)))
-        self.rest(0.2)
-
-    def take(self, name: str) -> None:
-        """Save a picture of the whole window."""
-        if name not in self.wanted:
-            return
-        self.rest(0.6)
-        pixels = self.viewer.window.screenshot(canvas_only=False, flash=False)
-        path = self.folder / f"{name}.png"
-        save_small(pixels, path)
-        print(f"{path} ({path.stat().st_size // 1000} kB)", flush=True)
-
-
-def save_small(pixels: Any, path: Path) -> None:
-    """Write a picture with as many colours as the size of the file allows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-    for colours in (256, 128, 64):
-        small = picture.quantize(
-            colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-        small.save(path, optimize=True)
-        if path.stat().st_size < _MOST_BYTES:
-            return
 
 
 def begin(studio: Studio, folder: Path) -> None:
@@ -189,7 +77,8 @@ def hover_object(studio: Studio) -> None:
     session = studio.desk.session
     left = objects_left(studio)
     assert session.tile is not None
-    y, x = np.argwhere(left == left[left > 0].min()).mean(0) + session.tile.origin
+    largest = np.bincount(left[left > 0]).argmax()
+    y, x = np.argwhere(left == largest).mean(0) + session.tile.origin
     studio.hover((y, x))
 
 
@@ -296,13 +185,40 @@ def review(studio: Studio) -> None:
     studio.wait("objects are cut out", lambda: not teacher.busy, _MINUTE)
     studio.take("finished")
     studio.open_only("Review")
+    studio.press("Review", "Look through all images")
     studio.wait("the images are ranked", lambda: ranked(studio), 3 * _MINUTE)
+    correct(studio, item)
     studio.take("review")
     only_layer(studio, "pseudo-labels")
     studio.take("pseudo-labels")
     only_layer(studio, "confidence mask")
     studio.take("confidence-mask")
     only_layer(studio, "instances")
+
+
+def correct(studio: Studio, item: ImageItem) -> None:
+    """Accept objects that are right, as a person would who points at them."""
+    teacher, reviewing = studio.desk.teacher, studio.desk.reviewing
+    whole = Box.whole(item.shape)
+    found = teacher.instances_in(whole)
+    assert found is not None
+    truth = studio.truth[Path(item.name).stem]
+    right = [n for n in np.unique(found) if n > 0 and is_right(found == n, truth)]
+    for object_id in right[:3]:
+        y, x = np.argwhere(found == object_id).mean(0)
+        reviewing.accept_object(studio.desk.session.placement.to_world((y, x)))
+        studio.hover((y, x))
+    studio.wait("all is saved", lambda: not studio.desk.autosave.unsaved)
+
+
+def is_right(found: NDArray[np.bool_], truth: NDArray[Any]) -> bool:
+    """Whether an object is nearly one of the truth."""
+    inside = truth[found]
+    best = np.bincount(np.maximum(inside, 0))[1:]
+    if not best.any():
+        return False
+    best_id = int(best.argmax()) + 1
+    return bool(best.max() / np.count_nonzero(found | (truth == best_id)) > 0.8)
 
 
 def ranked(studio: Studio) -> bool:
@@ -332,7 +248,16 @@ def in_light(studio: Studio) -> None:
     """The step of labelling in napari's other theme."""
     studio.viewer.theme = "light"
     studio.open_only("Annotate")
+    studio.desk.annotating.go_next()
+    studio.wait("a tile is in hand", lambda: studio.desk.session.tile is not None)
+    studio.rest(2)
+    studio.hover((200, 100))
     studio.take("light")
+
+
+def has_model(project: Path) -> bool:
+    """Whether a project was trained."""
+    return (project / FILE_NAME).exists() and model_in_use(project) is not None
 
 
 def main() -> None:
@@ -343,26 +268,34 @@ def main() -> None:
     wanted = frozenset(options.only or NAMES)
     with tempfile.TemporaryDirectory() as spare:
         kept = (options.project or Path(spare) / "kept").resolve()
-        trained = (kept / PROJECT / FILE_NAME).exists() and model_in_use(kept / PROJECT)
+        trained = has_model(kept / PROJECT)
         studio = Studio(options.folder, wanted)
-        if not trained or wanted & set(BEFORE):
-            # What is trained already is looked at later, not begun anew.
-            begin(studio, Path(spare) / "again" if trained else kept)
-            annotate(studio)
-            if "train-setup" in wanted:
-                set_up(studio)
-        if not trained and wanted - set(BEFORE):
-            train(studio, options.steps)
-        if wanted & set(AFTER):
-            studio.desk.session.close()
-            # Corrections are made in a copy: the next call finds the project as it was.
-            shutil.copytree(kept, Path(spare) / "review")
-            studio.dock.open_project(Path(spare) / "review" / PROJECT)
-            review(studio)
-            if wanted & {"export", "light"}:
-                export(studio)
-                in_light(studio)
-        studio.viewer.close()
+        try:
+            tell(studio, kept, Path(spare), steps=options.steps, trained=trained)
+        finally:
+            studio.viewer.close()
+
+
+def tell(studio: Studio, kept: Path, spare: Path, *, steps: int, trained: bool) -> None:
+    """Go through the whole story, or what is wanted of it."""
+    wanted = studio.wanted
+    if not trained or wanted & set(BEFORE):
+        # What is trained already is looked at later, not begun anew.
+        begin(studio, spare / "again" if trained else kept)
+        annotate(studio)
+        if "train-setup" in wanted:
+            set_up(studio)
+    if not trained and wanted - set(BEFORE):
+        train(studio, steps)
+    if wanted & set(AFTER):
+        studio.desk.session.close()
+        # Corrections are made in a copy: the next call finds the project as it was.
+        shutil.copytree(kept, spare / "review")
+        studio.dock.open_project(spare / "review" / PROJECT)
+        review(studio)
+        if wanted & {"export", "light"}:
+            export(studio)
+            in_light(studio)
 
 
 def _parse() -> argparse.Namespace:
