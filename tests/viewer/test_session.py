@@ -85,6 +85,10 @@ def test_strokes_are_saved_before_anything_is_left(
     session.close()
 
     # At each time, what is left is still what is open.
-    assert left == [(None, None), (item.id, None), (item.id, tile), (item.id, None)] + [
-        (None, None)
+    assert left == [
+        (None, None),
+        (item.id, None),
+        (item.id, tile),
+        (item.id, None),
+        (None, None),
     ]

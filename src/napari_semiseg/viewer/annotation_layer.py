@@ -210,7 +210,8 @@ class AnnotationLayer(QObject):
         if self.layer is None:
             return False
         data = self.layer.data
-        return data.shape == self._copy.shape and data.dtype == self._copy.dtype
+        alike: bool = data.shape == self._copy.shape and data.dtype == self._copy.dtype
+        return alike
 
     def _on_stroke(self, event: Any) -> None:
         if not self._filling and self._fits():

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.chosen_thresholds import choose_thresholds, chosen_thresholds
 from napari_semiseg.segmentation.watershed import Thresholds
-from napari_semiseg.viewer.teacher_layers import Chosen
+from napari_semiseg.viewer.answer_work import Chosen
 
 if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk

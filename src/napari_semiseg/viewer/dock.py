@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
@@ -35,6 +34,8 @@ from napari_semiseg.viewer.widgets.header import Header, Lines
 from napari_semiseg.viewer.widgets.step import Step
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.viewer import Viewer
     from qtpy.QtCore import QObject
 
@@ -139,8 +140,10 @@ class SemisegDock(QWidget):
         desk.autosave.close()
         desk.background.close()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Follow the dock into its window, and out of it."""
+        if event is None:
+            return False
         if event.type() == QEvent.Type.ParentChange and not self._closed:
             if self.parent() is None and self._window is not None:
                 self.close_dock()  # The dock was closed by its cross.
@@ -148,9 +151,9 @@ class SemisegDock(QWidget):
             self._watch(self.window())
         return super().event(event)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Save when napari's window closes; tear down once it is closed."""
-        if watched is self._window:
+        if event is not None and watched is self._window:
             if event.type() == QEvent.Type.Close:
                 self.desk.session.leaving.emit()
                 self.desk.autosave.flush()
@@ -214,8 +217,9 @@ class SemisegDock(QWidget):
         if application is not None:
             application.aboutToQuit.connect(self.close_dock)
 
-    def _watch(self, window: QWidget) -> None:
-        if self._window is None and window is not self and not self._closed:
+    def _watch(self, window: QWidget | None) -> None:
+        known = self._window is not None or self._closed
+        if not known and window is not None and window is not self:
             self._window = window
             window.installEventFilter(self)
 
