@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to exported instance masks: installs the project if need be, makes sample
-# images, labels three tiles of them, trains, predicts and exports.
+# images, labels three tiles of them, trains, predicts and exports; where there is a screen,
+# napari opens on the project then.
 #   scripts/demo.sh [options of `napari-semiseg demo`]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -13,7 +14,7 @@ options=("$@")
 has_screen() {
   [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || [ "$(uname)" = Darwin ]
 }
-if ! has_screen || [ ! -d "$root/src/napari_semiseg/viewer" ]; then
+if ! has_screen; then
   case " ${options[*]:-} " in
     *" --headless "* | *" --help "*) ;;
     *) options+=(--headless) ;;
