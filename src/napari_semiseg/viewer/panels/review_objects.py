@@ -51,7 +51,8 @@ class ObjectRows(QObject):
         self._hint = note(
             f"Point at an object and press {keys['accept object']} if it is right, "
             f"{keys['reject']} if it is none. Or press a button, then click objects. "
-            "Outlines are changed in the layer instances: paint, erase, fill."
+            "To change an outline, choose the layer instances in the list of layers, "
+            "then paint or erase."
         )
         self._accept = self._clicker(
             "Accept",
