@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from napari_semiseg.project.records import ImageItem
 
 BEFORE = ("empty", "images", "suggested", "painting", "tiles-done", "train-setup")
-AFTER = ("finished", "review", "pseudo-labels", "confidence-mask", "export", "light")
+AFTER = (
+    "finished",
+    "review",
+    "whose",
+    "pseudo-labels",
+    "confidence-mask",
+    "export",
+    "light",
+)
 NAMES = (*BEFORE, "training", *AFTER)
 PROJECT = "nuclei.semiseg"
 _STEPS = 300
@@ -189,6 +197,10 @@ def review(studio: Studio) -> None:
     studio.wait("the images are ranked", lambda: ranked(studio), 3 * _MINUTE)
     correct(studio, item)
     studio.take("review")
+    studio.tick("Review", "Whose")
+    only_layer(studio, "owner")
+    studio.take("whose")
+    studio.tick("Review", "Whose")
     only_layer(studio, "pseudo-labels")
     studio.take("pseudo-labels")
     only_layer(studio, "confidence mask")
@@ -218,7 +230,7 @@ def is_right(found: NDArray[np.bool_], truth: NDArray[Any]) -> bool:
     if not best.any():
         return False
     best_id = int(best.argmax()) + 1
-    return bool(best.max() / np.count_nonzero(found | (truth == best_id)) > 0.8)
+    return bool(best.max() / np.count_nonzero(found | (truth == best_id)) > 0.85)
 
 
 def ranked(studio: Studio) -> bool:
@@ -230,7 +242,7 @@ def ranked(studio: Studio) -> bool:
 def only_layer(studio: Studio, name: str) -> None:
     """Show one of the model's layers, and make it the active one."""
     for layer in studio.viewer.layers:
-        if layer.name in ("instances", "pseudo-labels", "confidence mask"):
+        if layer.name in ("instances", "pseudo-labels", "confidence mask", "owner"):
             layer.visible = layer.name == name
     studio.viewer.layers.selection.active = studio.viewer.layers[name]
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
+from qtpy.QtWidgets import QApplication, QCheckBox, QPushButton, QScrollArea
 
 from napari_semiseg.demo import drawn_samples
 from napari_semiseg.viewer.canvas import camera_of, canvas_size
@@ -75,6 +75,12 @@ class Studio:
             raise SystemExit(f"the button {text} of {step} cannot be pressed")
         QTest.mouseClick(found[0], Qt.MouseButton.LeftButton)
         self.rest(0.1)
+
+    def tick(self, step: str, text: str) -> None:
+        """Click the check box of a step with this text."""
+        boxes = self.dock.panel(step).findChildren(QCheckBox)
+        next(box for box in boxes if box.text() == text).click()
+        self.rest(0.3)
 
     def open_only(self, *titles: str) -> None:
         """Open these steps, close the others, and scroll to the first of them."""
