@@ -148,8 +148,8 @@ class TeacherLayers(QObject):
         if view is not None and view.known_in(box):
             return view.proposal(box)
         self._session.say(
-            "The teacher has not looked at all of this place yet: wait until it has, "
-            "or train a model first.",
+            "The model has not looked at all of this place yet: wait until it has, or "
+            "train one first, in step 3.",
             problem=True,
         )
         self.wanted.emit(box)
