@@ -11,7 +11,17 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "napari_semiseg"
 
-WINDOWS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide6", "magicgui", "superqt"}
+WINDOWS = {
+    "napari",
+    "qtpy",
+    "PyQt5",
+    "PyQt6",
+    "PySide6",
+    "magicgui",
+    "superqt",
+    "pyqtgraph",
+    "vispy",
+}
 TORCH = {"torch", "torchvision", "timm", "kornia", "lightning_fabric"}
 # Slow to import; the dock opens without them, and loads them when it needs them.
 SLOW = {"PIL", "mahotas", "matplotlib", "pyqtgraph", "tifffile", "zarr"}
@@ -28,18 +38,31 @@ BELOW = {
 }
 # The verbs for Python and for a terminal: above all rooms but the viewer.
 SURFACES = ("api", "cli")
+# The only room with windows: above all, so that everything runs without it.
+BELOW_VIEWER = {*BELOW, "api"}
 # These rooms do not import torch even inside a function.
-WITHOUT_TORCH = ("segmentation", "samples", "exchange", "project")
+WITHOUT_TORCH = ("segmentation", "samples", "exchange", "project", "viewer")
 
 
 def modules(room: str) -> list[Path]:
     return sorted((PACKAGE / room).rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Every module that a file names in an import, wherever the import stands."""
+def imported(path: Path, *, only_at_once: bool = False) -> set[str]:
+    """Every module that a file names in an import, wherever the import stands.
+
+    With ``only_at_once``, those inside functions are left out.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    lazy = {
+        node
+        for function in ast.walk(tree)
+        if only_at_once and isinstance(function, functions)
+        for node in ast.walk(function)
+    }
+    for node in set(ast.walk(tree)) - lazy:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -73,9 +96,10 @@ def test_every_room_has_its_rules() -> None:
     assert rooms - {"viewer", *SURFACES} == set(BELOW)
 
 
-@pytest.mark.parametrize("room", BELOW)
+@pytest.mark.parametrize("room", [*BELOW, "viewer"])
 def test_imports_run_downhill(room: str) -> None:
-    allowed = {f"napari_semiseg.{name}." for name in (*BELOW[room], room)}
+    below = BELOW_VIEWER if room == "viewer" else BELOW[room]
+    allowed = {f"napari_semiseg.{name}." for name in (*below, room)}
     known = {f"napari_semiseg.{name}." for name in (*BELOW, "viewer", "cli", "api")}
 
     uphill = {
@@ -86,6 +110,18 @@ def test_imports_run_downhill(room: str) -> None:
     }
 
     assert not uphill
+
+
+def test_nobody_but_the_command_line_knows_the_viewer_and_only_in_functions() -> None:
+    at_import = {
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for path in PACKAGE.rglob("*.py")
+        if not path.is_relative_to(PACKAGE / "viewer")
+        for name in imported(path, only_at_once=path.parent.name == "cli")
+        if f"{name}.".startswith("napari_semiseg.viewer.")
+    }
+
+    assert not at_import
 
 
 @pytest.mark.parametrize("room", WITHOUT_TORCH)
@@ -145,6 +181,11 @@ def test_importing_the_dock_loads_nothing_slow() -> None:
 
 def test_settings_are_read_without_torch() -> None:
     assert not loaded_by("napari_semiseg.learning.settings") & TORCH
+
+
+@pytest.mark.slow
+def test_importing_the_viewer_loads_no_torch() -> None:
+    assert not loaded_by(*names_of("viewer")) & TORCH
 
 
 @pytest.mark.slow
