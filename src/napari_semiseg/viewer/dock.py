@@ -91,6 +91,9 @@ class SemisegDock(QWidget):
         self._connect()
         self._closing = ClosingQuestion(self.desk)
         self._closed = False
+        # Not when it is shown first: a window may be closed that never was.
+        self._window = napari_viewer.window._qt_window  # noqa: SLF001
+        self._window.installEventFilter(self)
         self.steps[0].set_open(True)
         self._light()
 
@@ -141,14 +144,12 @@ class SemisegDock(QWidget):
         desk.background.close()
 
     def event(self, event: QEvent | None) -> bool:
-        """Follow the dock into its window, and out of it."""
+        """Follow the dock out of its window."""
         if event is None:
             return False
-        if event.type() == QEvent.Type.ParentChange and not self._closed:
-            if self.parent() is None and self._window is not None:
-                self.close_dock()  # The dock was closed by its cross.
-        elif event.type() in (QEvent.Type.Show, QEvent.Type.Polish):
-            self._watch(self.window())
+        left = event.type() == QEvent.Type.ParentChange and self.parent() is None
+        if left and not self._closed:
+            self.close_dock()  # The dock was closed by its cross.
         return super().event(event)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -216,12 +217,6 @@ class SemisegDock(QWidget):
         application = QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close_dock)
-
-    def _watch(self, window: QWidget | None) -> None:
-        known = self._window is not None or self._closed
-        if not known and window is not None and window is not self:
-            self._window = window
-            window.installEventFilter(self)
 
     def _on_project(self) -> None:
         session = self.desk.session
