@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from studio import Studio
+from studio import WINDOW, Studio
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
@@ -44,7 +44,7 @@ AFTER = (
 )
 NAMES = (*BEFORE, "training", *AFTER)
 PROJECT = "nuclei.semiseg"
-_STEPS = 300
+_STEPS = 400
 # Small batches, as in the demo: many steps in the minutes that pictures may take.
 _CHANGES: dict[str, Any] = {
     "network": {"encoder": "mobilenet_v2", "weights": "none"},
@@ -53,6 +53,7 @@ _CHANGES: dict[str, Any] = {
 }
 _N_TILES = 4  # Of which the last one is for validation.
 _MINUTE = 60.0
+_TALL = 985  # Height of the window for the longest step.
 
 
 def begin(studio: Studio, folder: Path) -> None:
@@ -133,6 +134,7 @@ def annotate(studio: Studio) -> None:
             )
             studio.rest(0.5)
     studio.wait("all is saved", lambda: not studio.desk.autosave.unsaved)
+    studio.put_away()
     studio.take("tiles-done")
 
 
@@ -196,7 +198,10 @@ def review(studio: Studio) -> None:
     studio.press("Review", "Look through all images")
     studio.wait("the images are ranked", lambda: ranked(studio), 3 * _MINUTE)
     correct(studio, item)
+    studio.window.resize(WINDOW[0], _TALL)
+    studio.rest(0.5)
     studio.take("review")
+    studio.window.resize(*WINDOW)
     studio.tick("Review", "Whose")
     only_layer(studio, "owner")
     studio.take("whose")
@@ -263,7 +268,7 @@ def in_light(studio: Studio) -> None:
     studio.desk.annotating.go_next()
     studio.wait("a tile is in hand", lambda: studio.desk.session.tile is not None)
     studio.rest(2)
-    studio.hover((200, 100))
+    studio.put_away()
     studio.take("light")
 
 

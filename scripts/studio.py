@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.project.records import ImageItem
 
-_WINDOW = (1320, 900)
+WINDOW = (1320, 900)
 _MOST_BYTES = 200_000
 
 
@@ -44,7 +44,7 @@ class Studio:
         self.wanted = wanted
         self.viewer = napari.Viewer(title="napari-semiseg")
         self.window: QWidget = self.viewer.window._qt_window  # noqa: SLF001
-        self.window.resize(*_WINDOW)
+        self.window.resize(*WINDOW)
         self.dock = add_dock(self.viewer)
         self.desk = self.dock.desk
         self.truth = {s.name: s.instances for s in drawn_samples()}
@@ -103,12 +103,15 @@ class Studio:
 
     def hover(self, pixel: Sequence[float]) -> None:
         """Put the cursor over a pixel (y, x) of the image in view."""
-        canvas = self.viewer.window._qt_viewer.canvas.native  # noqa: SLF001
         camera, size = camera_of(self.viewer), np.array(canvas_size(self.viewer))
         world = np.array(self.desk.session.placement.to_world(pixel))
         y, x = (world - np.array(camera.center)[-2:]) * camera.zoom + size / 2
-        QTest.mouseMove(canvas, QPoint(round(x), round(y)))
-        self.rest(0.2)
+        self._point(round(x), round(y))
+
+    def put_away(self) -> None:
+        """Put the cursor into the corner of the canvas, beside the image."""
+        height, width = canvas_size(self.viewer)
+        self._point(width - 3, height - 3)
 
     def take(self, name: str) -> None:
         """Save a picture of the whole window."""
@@ -119,6 +122,11 @@ class Studio:
         path = self.folder / f"{name}.png"
         save_small(pixels, path)
         print(f"{path} ({path.stat().st_size // 1000} kB)", flush=True)
+
+    def _point(self, x: int, y: int) -> None:
+        canvas = self.viewer.window._qt_viewer.canvas.native  # noqa: SLF001
+        QTest.mouseMove(canvas, QPoint(x, y))
+        self.rest(0.2)
 
 
 def save_small(pixels: Any, path: Path) -> None:
