@@ -82,6 +82,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the wheel, before all that is here."""
     pytest.importorskip("build")
     pytest.importorskip("hatchling")
+    pytest.importorskip("pip")
     folder = tmp_path_factory.mktemp("installed")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o"]
     run([*build, str(folder), str(ROOT)])
