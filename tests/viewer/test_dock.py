@@ -133,6 +133,7 @@ def test_a_second_viewer_may_only_look(
     for dock in (one, two):
         with qtbot.waitSignal(dock.desk.images.shown):
             dock.open_project(project.folder)
+        qtbot.waitUntil(lambda desk=dock.desk: desk.teacher.ready)
 
     assert one.desk.session.writable
     assert not two.desk.session.writable

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Tell = Callable[["Told"], None]
 
-_INTERVAL = 0.1  # Seconds between two words at least.
+# Seconds between two words at least: each has the whole window drawn again.
+_INTERVAL = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Following(threading.Thread):
     run
         Whoever started it.
     tell
-        Called in this thread with each `Told`, ten times a second at most.
+        Called in this thread with each `Told`, four times a second at most.
     process
         Where this program started it; waited for, so that no zombie is left.
     living

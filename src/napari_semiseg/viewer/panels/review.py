@@ -16,6 +16,8 @@ from napari_semiseg.viewer.widgets.threshold_sliders import ThresholdSliders
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtGui import QShowEvent
+
     from napari_semiseg.viewer.desk import Desk
 
 
@@ -61,6 +63,11 @@ class ReviewPanel(Panel):
             return "the model that is being trained"
         return "all images seen" if known else "a model to look at"
 
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Show what came while nobody saw it."""
+        super().showEvent(event)
+        self.refresh()
+
     def refresh(self) -> None:
         """Show how things stand now."""
         self._show_verdict()
@@ -79,7 +86,7 @@ class ReviewPanel(Panel):
     def _connections(self) -> list[tuple[Any, Callable[..., object]]]:
         desk = self._desk
         return [
-            (self._soon.timeout, self.refresh),
+            (self._soon.timeout, self._follow),
             (desk.reviewing.changed, self._refresh_soon),
             (desk.looking.changed, self._refresh_soon),
             (desk.looking.teacher_changed, self._refresh_soon),
@@ -91,9 +98,15 @@ class ReviewPanel(Panel):
         ]
 
     def _refresh_soon(self, *_what: object) -> None:
-        """Once for many changes: a training tells ten of them a second."""
+        """Once for many changes: a training tells some of them a second."""
         if not self._soon.isActive():
             self._soon.start(100)
+
+    def _follow(self) -> None:
+        if self.isVisible():
+            self.refresh()
+        else:
+            super().refresh()  # The line of fact.
 
     def _heading(self, text: str) -> None:
         line = QFrame()

@@ -66,6 +66,8 @@ class Step(QFrame):
 
     def set_next(self, is_next: bool) -> None:
         """Light the step up as the one to do next."""
+        if self.property("next") == is_next:
+            return  # Style sheets are slow to set.
         font = self._arrow.font()
         font.setBold(is_next)
         self._arrow.setFont(font)
@@ -92,5 +94,7 @@ class Step(QFrame):
         whole.addLayout(column, 1)
 
     def _show_fact(self, fact: str) -> None:
+        if fact == self._fact.toolTip():
+            return  # Else the whole dock would be laid out again.
         self._fact.setText(fact)
         self._fact.setToolTip(fact)
