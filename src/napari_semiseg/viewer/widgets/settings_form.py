@@ -192,7 +192,8 @@ class _Group(QWidget):
             self._labels[name] = label, words
             edit = edit_for(kind, words.unit)
             label.setBuddy(edit)
-            edit.setToolTip(words.about)
+            for part in (edit, *edit.findChildren(QWidget)):
+                part.setToolTip(part.toolTip() or words.about)
             edit.setAccessibleName(words.label)
             self._rows.addRow(label, edit)
         edit.changed.connect(self.changed)
