@@ -11,18 +11,19 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
 
 import numpy as np
-from fake_training import FakePreview, FakeTraining, training_run
+from fake_training import FakePreview, FakeTraining, finish, training_run
 
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.runs.trainable import Outcome
 
 
 @dataclass
@@ -35,6 +36,12 @@ class BrightTraining(FakeTraining):
         return FakePreview(
             probability.astype(np.float32), label, confidence, confidence > 0.8
         )
+
+
+def slow_finish(*arguments: Any) -> Outcome | None:
+    """As `fake_training.finish`, which takes no time."""
+    time.sleep(float(os.environ.get("FAKE_FINISH", "0")))
+    return finish(*arguments)
 
 
 def main(arguments: list[str]) -> None:
@@ -59,6 +66,7 @@ def main(arguments: list[str]) -> None:
             training,
             resumed=resumed,
             checkpoint_seconds=0.05,
+            finish=slow_finish,
             source_of=lambda image_id: project.source(project.image(image_id)),
         ).train()
 

@@ -26,6 +26,10 @@ Point = tuple[float, float]
 class Hands:
     """What a user can do with mouse and keyboard, and nothing else."""
 
+    PRESS = QEvent.Type.MouseButtonPress
+    MOVE = QEvent.Type.MouseMove
+    RELEASE = QEvent.Type.MouseButtonRelease
+
     def __init__(self, dock: SemisegDock) -> None:
         self.dock = dock
         self.desk = dock.desk
@@ -67,15 +71,15 @@ class Hands:
     def stroke(self, pixels: Sequence[Sequence[float]]) -> None:
         """Press at the first pixel, drag over the others, release."""
         points = [self.on_canvas(pixel) for pixel in pixels]
-        self._mouse(QEvent.Type.MouseMove, points[0], pressed=False)
-        self._mouse(QEvent.Type.MouseButtonPress, points[0], pressed=True)
+        self.send(QEvent.Type.MouseMove, points[0], pressed=False)
+        self.send(QEvent.Type.MouseButtonPress, points[0], pressed=True)
         for point in points[1:]:
-            self._mouse(QEvent.Type.MouseMove, point, pressed=True)
-        self._mouse(QEvent.Type.MouseButtonRelease, points[-1], pressed=False)
+            self.send(QEvent.Type.MouseMove, point, pressed=True)
+        self.send(QEvent.Type.MouseButtonRelease, points[-1], pressed=False)
 
     def hover(self, pixel: Sequence[float]) -> None:
         """Put the cursor over a pixel."""
-        self._mouse(QEvent.Type.MouseMove, self.on_canvas(pixel), pressed=False)
+        self.send(QEvent.Type.MouseMove, self.on_canvas(pixel), pressed=False)
 
     def key(self, name: str) -> None:
         """Press a key while the canvas has the focus, e.g. ``Shift+D``."""
@@ -100,7 +104,8 @@ class Hands:
         for y in range(y0 + margin, max(y1 - margin, y0 + margin + 1), max(1, margin)):
             self.stroke([(y, x0 + margin), (y, (x0 + x1) / 2), (y, x1 - margin - 1)])
 
-    def _mouse(self, kind: QEvent.Type, point: Point, *, pressed: bool) -> None:
+    def send(self, kind: QEvent.Type, point: Point, *, pressed: bool) -> None:
+        """Send one event of the mouse to the canvas."""
         y, x = point
         place = QPointF(x, y)
         button = (

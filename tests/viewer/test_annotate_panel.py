@@ -120,8 +120,8 @@ def test_the_strip_shows_all_tiles_and_takes_them(
 def test_suggested_tiles_are_tiles_to_do(
     bench: Desk, panel: AnnotatePanel, qtbot: QtBot
 ) -> None:
-    panel._count.setValue(3)  # noqa: SLF001
-    panel._side.setValue(64)  # noqa: SLF001
+    panel._count.setValue(3)
+    panel._side.setValue(64)
 
     with qtbot.waitSignal(panel.suggesting.finished) as caught:
         find(panel, "Suggest").click()

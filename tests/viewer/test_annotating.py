@@ -52,7 +52,7 @@ def stored(bench: Desk, item: ImageItem, box: Box = FIRST) -> Any:
 
 
 def press(bench: Desk, name: str) -> None:
-    handler = bench.viewer.window._qt_viewer._key_map_handler  # noqa: SLF001
+    handler = bench.viewer.window._qt_viewer._key_map_handler
     assert handler.press_key(KEYS[name].sequence)
 
 

@@ -11,7 +11,6 @@ from napari_semiseg.viewer.closing import ClosingQuestion, ask_in_dialog
 from napari_semiseg.viewer.run_view import RunView
 
 if TYPE_CHECKING:
-
     from pytestqt.qtbot import QtBot
 
 

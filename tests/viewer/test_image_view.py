@@ -19,18 +19,18 @@ from napari_semiseg.viewer.image_view import ImageView
 from napari_semiseg.viewer.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Callable[[], Any], qtbot: QtBot) -> Iterator[Any]:
+def desk(viewer: Any, qtbot: QtBot) -> Iterator[Any]:
     """A viewer with what shows and adds images."""
     session = Session()
     desk = SimpleNamespace(
-        viewer=make_napari_viewer(),
+        viewer=viewer,
         session=session,
         background=Background(),
         autosave=Autosave(),

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def press(bench: Desk, sequence: str) -> None:
-    assert bench.viewer.window._qt_viewer._key_map_handler.press_key(sequence)  # noqa: SLF001
+    assert bench.viewer.window._qt_viewer._key_map_handler.press_key(sequence)
 
 
 def release(bench: Desk, sequence: str) -> None:
-    bench.viewer.window._qt_viewer._key_map_handler.release_key(sequence)  # noqa: SLF001
+    bench.viewer.window._qt_viewer._key_map_handler.release_key(sequence)
 
 
 def test_no_key_is_used_by_napari_or_twice() -> None:

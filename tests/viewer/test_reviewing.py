@@ -567,8 +567,8 @@ def test_sliders_show_and_change_the_thresholds(
     panel.sliders.foreground.setValue(0.25)
 
     assert desk.teacher.thresholds == Chosen(0.25, 0.6, 8)
-    qtbot.waitUntil(panel._reset.isEnabled)  # noqa: SLF001
-    panel._reset.click()  # noqa: SLF001
+    qtbot.waitUntil(panel._reset.isEnabled)
+    panel._reset.click()
     qtbot.waitUntil(lambda: panel.sliders.foreground.value() == pytest.approx(0.4))
 
 
@@ -597,7 +597,7 @@ def test_without_a_model_it_is_said_what_to_do(
 def test_a_tool_button_stays_down_while_the_tool_is_on(
     panel: ReviewPanel, desk: Any, qtbot: QtBot
 ) -> None:
-    button = panel.objects._accept  # noqa: SLF001
+    button = panel.objects._accept
 
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert desk.reviewing.tool.clicking == "accept"
@@ -611,7 +611,7 @@ def test_a_tool_button_stays_down_while_the_tool_is_on(
 def test_all_corrections_of_an_image_take_two_presses(
     panel: ReviewPanel, desk: Any, qtbot: QtBot
 ) -> None:
-    button = panel.objects._back_image  # noqa: SLF001
+    button = panel.objects._back_image
 
     button.click()
     assert desk.teacher.acts == []
@@ -648,13 +648,13 @@ def test_the_list_names_images_and_reasons_and_leads_there(
 def test_train_again_is_the_training_of_step_three(
     panel: ReviewPanel, desk: Any
 ) -> None:
-    panel._retrain.click()  # noqa: SLF001
+    panel._retrain.click()
     assert desk.training.started == ["last"]
 
     desk.training.reason = "A run is going on already."
     panel.refresh()
-    assert not panel._retrain.isEnabled()  # noqa: SLF001
-    assert panel._why_not_retrain.text() == desk.training.reason  # noqa: SLF001
+    assert not panel._retrain.isEnabled()
+    assert panel._why_not_retrain.text() == desk.training.reason
 
 
 def test_many_changes_are_shown_once(

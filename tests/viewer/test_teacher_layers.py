@@ -47,10 +47,10 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Any, qtbot: Any, project: Project) -> Iterator[Desk]:
+def desk(viewer: Any, qtbot: Any, project: Project) -> Iterator[Desk]:
     """A desk with the teacher's layers alone; the first image is in view."""
     session = Session()
-    made = Desk(make_napari_viewer(), session, Background(session), Autosave(session))
+    made = Desk(viewer, session, Background(session), Autosave(session))
     made.teacher = TeacherLayers(made)
     session.open(project)
     session.show(project.images[0], PLACEMENT)

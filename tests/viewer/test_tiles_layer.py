@@ -164,7 +164,7 @@ def drag(desk: Desk, number: int, corners: Any) -> None:
     """What napari does at the end of a drag."""
     layer = shapes(desk)
     layer.selected_data = {number}
-    layer._data_view.edit(number, np.asarray(corners))  # noqa: SLF001
+    layer._data_view.edit(number, np.asarray(corners))
     layer.events.data(
         value=layer.data, action="changed", data_indices=(number,), vertex_indices=((),)
     )
