@@ -1,11 +1,12 @@
 """Does the viewer stay quick while a model is trained, and on large images?
 
 In one viewer, on a synthetic image of 2048 x 2048 pixels: before there is a dock;
-idle; while a real training goes on in its process and the layers follow the teacher;
-and with the training paused, while the same answers are shown again at the same
-times. In each a hand paints for half of the time, first on the tile in hand, then on
-the layer of objects. Measured are the gaps between the ticks of a timer of 10 ms, and
-the time from a movement of the mouse until the layer holds its pixels, and until the
+idle; while a real training goes on in its process, the dock follows it, and the
+layers are refreshed every 2 seconds (by two answers of this teacher in turn, beside
+those that it gives by itself); and with the training paused, with the same refreshes.
+In each a hand paints for half of the time, first on the tile in hand, then on the
+layer of objects. Measured are the gaps between the ticks of a timer of 10 ms, and the
+time from a movement of the mouse until the layer holds its pixels, and until the
 canvas has been drawn after that.
 
 Then the same strokes on images of 20,000 x 20,000 pixels, with the memory they take;
@@ -24,7 +25,6 @@ import shutil
 import tempfile
 import time
 import traceback
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,6 @@ def _measure_viewer(folder: Path, options: argparse.Namespace) -> None:
 
     from napari_semiseg.viewer.opening import add_dock
 
-    looking._SHARE = options.share
     viewer = napari.Viewer()
     viewer.window._qt_window.resize(*options.window)
     wait(1)
@@ -125,29 +124,31 @@ def training_table(
     wait(1)
     idle, busy, swaps = Times(), Times(), Times()
     idle += bench.measure()
+    # Two answers soon; then the teacher is asked as often as the dock asks it.
+    usual, looking._SHARE = looking._SHARE, 0.0
     settings = make_settings("actis", "default", SETTINGS)
     dock.open_step("Train")
     if not desk.training.start(settings, device="cpu", start="scratch"):
         raise SystemExit("The training did not start.")
-    first = Recorder(dock)
-    wait_until(lambda: bool(first.answers), 600)
-    first.close()
-    print(f"first answer after {first.answers[0][0]:.0f} s", flush=True)
+    swapping = Swapping(dock, options.every)
+    wait_until(lambda: len(swapping.answers) > 1, 600)
+    looking._SHARE = usual
+    wait(3)  # It has been asked once more.
+    wait_until(lambda: not desk.looking.waiting and not desk.teacher.busy, 120)
     for _ in range(options.rounds):
-        recorder = Recorder(dock)
         step = desk.training.view.step or 0
+        swapping.start()
         busy += (found := bench.measure())
-        recorder.close()
+        busy.refreshes += swapping.stop()
         made = (desk.training.view.step or 0) - step
-        busy.refreshes += len(recorder.answers)
-        print(f"{made} steps, {found.row('training')}", flush=True)
+        print(f"{made} steps {found.row('training')}", flush=True)
         desk.training.pause()
         wait_until(lambda: desk.training.view.state == "paused", 120)
         wait_until(lambda: not desk.looking.waiting and not desk.teacher.busy, 120)
         wait(2)
-        recorder.replay()
+        swapping.start()
         swaps += (found := bench.measure())
-        swaps.refreshes += len(recorder.answers)
+        swaps.refreshes += swapping.stop()
         print(found.row("swaps"), flush=True)
         desk.training.resume()
         wait_until(lambda: desk.training.view.state == "training", 120)
@@ -158,8 +159,8 @@ def training_table(
     rows = [
         bare.row("idle, napari without the dock"),
         idle.row("idle"),
-        swaps.row("idle, the same swaps"),
-        busy.row("training, teacher followed"),
+        swaps.row("training paused, the same swaps"),
+        busy.row("training, layers swapped"),
     ]
     return "\n".join(["", HEAD, *rows, ""])
 
@@ -225,29 +226,37 @@ class Bench:
         wait(1)
 
 
-class Recorder:
-    """Notes the teacher's answers and when they came; can give them again."""
+class Swapping:
+    """Shows the first two answers of a teacher in turn, every few seconds."""
 
-    def __init__(self, dock: SemisegDock) -> None:
+    def __init__(self, dock: SemisegDock, every: float) -> None:
         self._teacher, self._take = dock.desk.teacher, dock.desk.teacher.take_answer
-        self.answers: list[tuple[float, tuple[Any, ...]]] = []
-        self._since = time.perf_counter()
+        self.answers: list[tuple[Any, ...]] = []
+        self._count = 0
+        self._timer = QTimer()
+        self._timer.setInterval(int(1000 * every))
+        self._timer.timeout.connect(self._swap)
         self._teacher.take_answer = self._note  # type: ignore[method-assign]
 
-    def close(self) -> None:
-        """Note no more."""
-        self._teacher.take_answer = self._take  # type: ignore[method-assign]
+    def start(self) -> None:
+        """Swap from now on."""
+        self._count = 0
+        self._timer.start()
 
-    def replay(self) -> None:
-        """Give all answers again, after the same times from now on."""
-        for after, answer in self.answers:
-            QTimer.singleShot(int(1000 * after), partial(self._take, *answer))
+    def stop(self) -> int:
+        """Swap no more; how often the layers were refreshed, by the teacher too."""
+        self._timer.stop()
+        return self._count
+
+    def _swap(self) -> None:
+        self._count += 1
+        self._take(*self.answers[self._count % 2])
 
     def _note(self, image_id: str, box: Box, *arrays: Any) -> None:
-        after = time.perf_counter() - self._since
-        # Files of a run are replaced; these stay.
-        copies = tuple(map(np.array, arrays))
-        self.answers.append((after, (image_id, box, *copies)))
+        self._count += 1
+        if len(self.answers) < 2:
+            # Files of a run are replaced; these stay.
+            self.answers.append((image_id, box, *map(np.array, arrays)))
         self._take(image_id, box, *arrays)
 
 
@@ -276,13 +285,7 @@ def _parse() -> argparse.Namespace:
     every = ("training", "large", "start")
     parser.add_argument("--parts", nargs="+", choices=every, default=every)
     parser.add_argument("--seconds", type=float, default=30, help="of each row")
-    parser.add_argument(
-        "--share",
-        type=float,
-        default=0,
-        help="times as long as an answer took, after which the teacher is asked again, "
-        "but 2 s at least; the dock itself waits 5 times as long",
-    )
+    parser.add_argument("--every", type=float, default=2, help="seconds between swaps")
     parser.add_argument("--window", type=int, nargs=2, default=(1000, 750))
     parser.add_argument("--rounds", type=int, default=1, help="of training and swaps")
     parser.add_argument("--repeats", type=int, default=3, help="of each start")

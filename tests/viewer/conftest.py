@@ -52,10 +52,14 @@ def shared_viewer(qapp: Any) -> Iterator[Any]:
         viewer = napari.Viewer(show=False, show_welcome_screen=False)
         window = viewer.window._qt_window
         patch.setattr(window, "_save_current_window_settings", lambda: None)
+        gc.collect()
+        gc.freeze()
         yield viewer
+        gc.unfreeze()
         viewer.close()
     del viewer, window
     gc.collect()
+    gc.freeze()
     left = len(QtViewer._instances)
     QtViewer._instances.clear()
     assert left == 0, "a viewer was not forgotten"
