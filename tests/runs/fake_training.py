@@ -34,6 +34,7 @@ class FakeReport:
     forwards: int = 1
     samples: int = 4
     message: str | None = None
+    preparing: str | None = None
 
 
 @dataclass(frozen=True)

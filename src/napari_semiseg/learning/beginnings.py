@@ -25,14 +25,16 @@ N_CLASSES = 3  # Background, interior, boundary.
 class Built:
     """A network on its device, and where its weights come from.
 
-    ``settings`` are the given ones with the network that was really built; ``messages``
-    are for the user.
+    ``settings`` are the given ones with the network that was really built,
+    ``encoder_known`` tells that its encoder's weights are not random; ``messages`` are
+    for the user.
     """
 
     network: SegmentationNetwork
     settings: Settings
     sentence: str
     messages: tuple[str, ...]
+    encoder_known: bool
 
 
 def check(training_set: TrainingSet, start: Model | None) -> None:
@@ -68,16 +70,17 @@ def build(
     if start is not None:
         network = copy.deepcopy(start.network).requires_grad_(True)
         wanted, sentence = start.card.network, start.card.weights_source
+        known = True
     else:
         wanted = settings.network.resolve(device)
         network, report = build_network(
             wanted, n_channels, N_CLASSES, seed=settings.seed, announce=messages.append
         )
-        sentence = report.sentence
+        sentence, known = report.sentence, report.source != "none"
         messages.append(sentence)
     place(network, device)
     changed = settings.model_copy(update={"network": wanted})
-    return Built(network, changed, sentence, tuple(messages))
+    return Built(network, changed, sentence, tuple(messages), known)
 
 
 def announcements(

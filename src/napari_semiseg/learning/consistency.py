@@ -30,6 +30,7 @@ from napari_semiseg.learning.losses import (
     supervised_loss,
 )
 from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
+from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.supervised import draw_labelled
 from napari_semiseg.learning.teacher import (
     Average,
@@ -72,7 +73,7 @@ class ConsistencyStage:
             stage.unlabelled_class_weights, device=device
         )
         self.geometry = geometry
-        self.optimizer = _make_optimizer(equipment.network, stage)
+        self.optimizers = (_make_optimizer(equipment.network, stage),)
         self.teacher = Average(equipment.network)
         self.filter = PercentileFilter(
             len(stage.class_weights),
@@ -96,10 +97,10 @@ class ConsistencyStage:
             return (0.0,) * len(self.settings.class_weights)
         return tuple(self.filter.thresholds)
 
-    @property
-    def learning_rates(self) -> tuple[float, float]:
-        """First and last learning rate of the cosine."""
-        return self.settings.learning_rate, self.settings.final_learning_rate
+    def rate(self, step: int) -> float:
+        """Cosine decay over the stage."""
+        first, last = self.settings.learning_rate, self.settings.final_learning_rate
+        return cosine(first, last, step / self.n_steps)
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -148,7 +149,7 @@ class ConsistencyStage:
     def label_fresh_tiles(self) -> None:
         """Let the teacher label new unlabelled tiles; the first step fills a batch."""
         tools, settings = self.equipment, self.settings
-        n = tools.batch(settings.fresh, 1)
+        n = self.labelled_at_once
         missing = tools.batch(settings.unlabelled_batch, 1) - len(self.bank)
         for _ in range(max(1, -(-missing // n))):
             drawn = tools.unlabelled.draw(n, tools.random)
@@ -166,14 +167,20 @@ class ConsistencyStage:
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
-        device = self.equipment.device
-        with precision(device):
-            probability = averaged_probability(
-                self.teacher.network,
-                place_images(image, device),
-                self.settings.teacher_views,
-            )
-        return PseudoLabels.of(probability)
+        with precision(self.equipment.device):
+            return PseudoLabels.of(self.class_probability(image))
+
+    def class_probability(self, image: Tensor) -> Tensor:
+        """The teacher's, averaged over flips and turns (ACTIS Eq. 1)."""
+        placed = place_images(image, self.equipment.device)
+        return averaged_probability(
+            self.teacher.network, placed, self.settings.teacher_views
+        )
+
+    @property
+    def labelled_at_once(self) -> int:
+        """Tiles the teacher labels in one pass."""
+        return self.equipment.batch(self.settings.fresh, 1)
 
     def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
         """Mask of the pixels the loss trusts, bool ``(B, *S)`` (ACTIS Eqs. 3, 4).

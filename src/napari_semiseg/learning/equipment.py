@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from napari_semiseg.learning.networks import SegmentationNetwork
+    from napari_semiseg.learning.origin import Origin
     from napari_semiseg.learning.randomness import Randomness
     from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
 
@@ -19,15 +21,34 @@ if TYPE_CHECKING:
 class Equipment:
     """Network, data and random numbers of a run.
 
-    ``batch_scale`` is halved when the GPU's memory does not suffice.
+    Attributes
+    ----------
+    network
+        The one that learns, the same object in all stages.
+    labelled, unlabelled, random, device
+        Where batches come from, and where they go.
+    origin
+        Makes further networks from the weights the run began with.
+    batch_scale
+        Halved when the GPU's memory does not suffice.
+    previous
+        The best network of the stage before, frozen and in evaluation mode, where the
+        plan says that this stage is taught by it; else None.
     """
 
-    network: nn.Module
+    network: SegmentationNetwork
     labelled: LabelledSampler
     unlabelled: UnlabelledSampler
     random: Randomness
     device: torch.device
+    origin: Origin
     batch_scale: float = 1.0
+    previous: nn.Module | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of the predictions, with the background."""
+        return self.network.n_classes
 
     def batch(self, wanted: int, smallest: int = 2) -> int:
         """How many tiles to take where ``wanted`` are set; never below ``smallest``.

@@ -11,7 +11,7 @@ import json
 import math
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
@@ -23,76 +23,11 @@ from napari_semiseg.learning.settings import (
     SupervisedSettings,
     SupervisedStageSettings,
 )
+from napari_semiseg.learning.stage import PlannedStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    import torch
-    from torch import nn
-
-    from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.losses import Losses
-
-
-class Stage(Protocol):
-    """A part of a run with one optimiser and one loss."""
-
-    name: str
-    n_steps: int
-
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Of the network's parameters."""
-        ...
-
-    @property
-    def predictor(self) -> nn.Module:
-        """The network whose predictions count."""
-        ...
-
-    @property
-    def selection(self) -> tuple[float | None, ...] | None:
-        """From which confidence of each class the loss trusts unlabelled pixels.
-
-        None of a class: none of them; None: no unlabelled pixel is in the loss.
-        """
-        ...
-
-    @property
-    def learning_rates(self) -> tuple[float, float]:
-        """First and last learning rate of the cosine."""
-        ...
-
-    @property
-    def cost(self) -> tuple[int, int]:
-        """Forward passes and samples through a network in one step."""
-        ...
-
-    def losses(self, step: int) -> Losses:
-        """The losses of one batch; ``step`` counts from 0 within the stage."""
-        ...
-
-    def after_step(self, step: int) -> None:
-        """What follows the optimiser's step."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint, besides network and optimiser."""
-        ...
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`."""
-        ...
-
-
-@dataclass(frozen=True)
-class PlannedStage:
-    """A stage that is still to be made: its name, its steps and its maker."""
-
-    name: str
-    n_steps: int
-    make: Callable[[Equipment], Stage]
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,11 @@ def build_network(
     return SegmentationNetwork(body, settings, n_channels, n_classes), report
 
 
+def encoder_of(body: nn.Module) -> nn.Module | None:
+    """The part of a network's body that pretrained weights are for, if any."""
+    return dict(body.named_children()).get("encoder")
+
+
 def pad_to_stride(image: Tensor, stride: int = STRIDE) -> Tensor:
     """Pad the end of every spatial axis of ``(B, C, *S)`` to a multiple of ``stride``.
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One gradient step.
+    """One gradient step, or a part of what a stage does before its first one.
 
     Attributes
     ----------
     stage
-        ``supervised`` or ``consistency``.
+        Its name, such as ``supervised``.
     step, n_steps
         Steps done, of the whole run.
     losses
@@ -34,6 +34,9 @@ class Report:
         Calls of a network, and tiles (each view counted) that went through one.
     message
         Something the user should read, else None.
+    preparing
+        How far the stage's preparation is, in words: then no step was made, and there
+        are no losses. None of a gradient step.
     """
 
     stage: str
@@ -46,6 +49,7 @@ class Report:
     forwards: int
     samples: int
     message: str | None = None
+    preparing: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import torch
 
 from napari_semiseg.learning import intensity, symmetries, warps
 from napari_semiseg.learning.losses import Losses, supervised_loss
+from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.sampling import LabelledBatch
 from napari_semiseg.learning.targets import class_targets
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
@@ -52,11 +53,12 @@ class SupervisedStage:
         self.settings = stage
         self.n_steps = n_steps
         self.class_weights = torch.tensor(stage.class_weights, device=equipment.device)
-        self.optimizer = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             equipment.network.parameters(),
             lr=stage.learning_rate,
             weight_decay=stage.weight_decay,
         )
+        self.optimizers = (optimizer,)
         self.average = Average(equipment.network) if stage.average_half_life else None
 
     @property
@@ -69,10 +71,10 @@ class SupervisedStage:
         """No unlabelled pixel is in this loss."""
         return None
 
-    @property
-    def learning_rates(self) -> tuple[float, float]:
-        """First and last learning rate of the cosine."""
-        return self.settings.learning_rate, self.settings.final_learning_rate
+    def rate(self, step: int) -> float:
+        """Cosine decay over the stage."""
+        first, last = self.settings.learning_rate, self.settings.final_learning_rate
+        return cosine(first, last, step / self.n_steps)
 
     @property
     def cost(self) -> tuple[int, int]:

@@ -17,7 +17,7 @@ Ending = Literal["finished", "stopped", "interrupted"]
 
 
 class Step(Protocol):
-    """What one step reports; see the training loop's ``Report``."""
+    """What one step, or a part of a preparation, reports; see ``Report``."""
 
     @property
     def stage(self) -> str: ...  # noqa: D102
@@ -39,6 +39,8 @@ class Step(Protocol):
     def samples(self) -> int: ...  # noqa: D102
     @property
     def message(self) -> str | None: ...  # noqa: D102
+    @property
+    def preparing(self) -> str | None: ...  # noqa: D102
 
 
 class Trainable(Saved, Previewing, Protocol):

@@ -146,6 +146,15 @@ class TrainingRun:
             self._take(report)
 
     def _take(self, report: Step) -> None:
+        if report.preparing is not None:
+            self._write(
+                "preparing",
+                stage=report.stage,
+                n_steps=report.n_steps,
+                sentence=report.preparing,
+                message=report.message,
+            )
+            return
         broken = [n for n, value in report.losses.items() if not math.isfinite(value)]
         saved = not broken and self._checkpoints.due()
         if saved:
