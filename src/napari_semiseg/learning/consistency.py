@@ -67,16 +67,15 @@ class ConsistencyStage:
         self.boundary = settings.boundary
         self.settings = stage
         self.n_steps = n_steps
-        device = equipment.device
-        self.class_weights = torch.tensor(stage.class_weights, device=device)
-        self.unlabelled_class_weights = torch.tensor(
-            stage.unlabelled_class_weights, device=device
+        self.class_weights = equipment.class_weights(stage.class_weights)
+        self.unlabelled_class_weights = equipment.class_weights(
+            stage.unlabelled_class_weights
         )
         self.geometry = geometry
         self.optimizers = (_make_optimizer(equipment.network, stage),)
         self.teacher = Average(equipment.network)
         self.filter = PercentileFilter(
-            len(stage.class_weights),
+            equipment.n_classes,
             stage.quantile,
             stage.quantile_decay,
             bias_correction=stage.bias_correction,
@@ -94,7 +93,7 @@ class ConsistencyStage:
     def selection(self) -> tuple[float | None, ...]:
         """From which confidence of each class the loss trusts a pixel now."""
         if not self.settings.filtering:
-            return (0.0,) * len(self.settings.class_weights)
+            return (0.0,) * self.equipment.n_classes
         return tuple(self.filter.thresholds)
 
     def rate(self, step: int) -> float:

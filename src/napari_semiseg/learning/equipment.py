@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from napari_semiseg.learning.devices import place_images, precision
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Sequence
+
     from torch import Tensor, nn
 
     from napari_semiseg.learning.networks import SegmentationNetwork
     from napari_semiseg.learning.origin import Origin
     from napari_semiseg.learning.randomness import Randomness
     from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
+    from napari_semiseg.learning.training_set import Task
 
 
 @dataclass(eq=False)
@@ -49,6 +53,20 @@ class Equipment:
     def n_classes(self) -> int:
         """Classes of the predictions, with the background."""
         return self.network.n_classes
+
+    @property
+    def task(self) -> Task:
+        """What the network learns: objects, or classes of pixels."""
+        return self.labelled.task
+
+    def class_weights(self, of_instances: Sequence[float]) -> Tensor:
+        """Weight of each class in a loss, float32 ``(K,)`` on the device.
+
+        ``of_instances`` are those of background, interior and boundary; the classes of
+        a semantic task weigh alike.
+        """
+        weights = of_instances if self.task == "instances" else [1.0] * self.n_classes
+        return torch.tensor(tuple(weights), device=self.device)
 
     def batch(self, wanted: int, smallest: int = 2) -> int:
         """How many tiles to take where ``wanted`` are set; never below ``smallest``.

@@ -8,7 +8,7 @@ size.)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semiseg.learning.randomness import Randomness
-    from napari_semiseg.learning.training_set import LabelledTile, UnlabelledImage
+    from napari_semiseg.learning.training_set import (
+        LabelledTile,
+        Task,
+        UnlabelledImage,
+    )
 
 _ATTEMPTS = 40
 _LEAST_SHARE = 0.1  # Of a whole tile's chance to be drawn.
@@ -34,8 +38,8 @@ class LabelledBatch:
     """Squares cut around labelled tiles, before augmentation.
 
     ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 4, W, W)``: instance
-    ids, annotated, valid (inside the tile), class override plus one (0: none), together
-    so that one resampling serves all.
+    ids (of a semantic task: classes), annotated, valid (inside the tile), class
+    override plus one (0: none), together so that one resampling serves all.
     """
 
     image: Tensor
@@ -73,9 +77,14 @@ class LabelledSampler:
     """
 
     def __init__(
-        self, tiles: Sequence[LabelledTile], size: int, device: torch.device
+        self,
+        tiles: Sequence[LabelledTile],
+        size: int,
+        device: torch.device,
+        task: Task = "instances",
     ) -> None:
         self.size = size
+        self.task = task
         self.canvas = size + 2 * (size // 4)
         padded = [self._pad(tile) for tile in tiles]
         self._images = [torch.from_numpy(image).to(device) for image, _ in padded]
@@ -114,7 +123,7 @@ class LabelledSampler:
             widths.append((margin + missing // 2, margin + missing - missing // 2))
         image = np.pad(tile.image, [(0, 0), *widths], mode="reflect")
         inside = np.ones(tile.instances.shape, bool)
-        planes = [tile.instances, tile.annotated, inside, _overrides_plus_one(tile)]
+        planes = [*_known(tile, self.task), inside, _overrides_plus_one(tile)]
         fields = np.stack(planes).astype(np.float32)
         return image.astype(np.float32), np.pad(fields, [(0, 0), *widths])
 
@@ -189,6 +198,14 @@ def _weight(tile: LabelledTile, size: int) -> float:
     # Of a whole tile the cut edges are unknown: half of the pixels count as all.
     share = min(1.0, max(_LEAST_SHARE, 2 * float(known.mean())))
     return share * max(1.0, tile.instances.size / size**2)
+
+
+def _known(tile: LabelledTile, task: Task) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Ids or classes of the pixels, and where they are annotated."""
+    if task == "instances":
+        return tile.instances, tile.annotated
+    kinds = tile.known_classes()
+    return np.where(kinds == IGNORE, 0, kinds), kinds != IGNORE
 
 
 def _overrides_plus_one(tile: LabelledTile) -> NDArray[np.int64]:

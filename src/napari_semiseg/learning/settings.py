@@ -87,7 +87,9 @@ class SupervisedStageSettings(Frozen):
     final_learning_rate: Positive = Field(1e-5, description="AdamW, at the last step")
     weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="AdamW")
     class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0), description="Weight of background, interior and boundary"
+        (1.0, 1.0, 4.0),
+        description="Weight of background, interior and boundary; the classes of a "
+        "semantic task weigh alike",
     )
     average_half_life: Fraction = Field(
         0.05,
@@ -181,6 +183,8 @@ class Settings(Frozen):
     title: ClassVar[str]
     sentence: ClassVar[str]
     layer_words: ClassVar[LayerWords]
+    unlabelled_images: ClassVar[bool] = True
+    """Whether it learns from unlabelled images, too."""
 
     name: str
     preset: Preset = Field("default", description="Where the values come from")
@@ -251,6 +255,7 @@ class SupervisedSettings(Settings):
     title: ClassVar[str] = "Supervised"
     sentence: ClassVar[str] = "Learns from the labelled tiles alone."
     layer_words: ClassVar[LayerWords] = SUPERVISED_WORDS
+    unlabelled_images: ClassVar[bool] = False
 
     name: Literal["supervised"] = "supervised"
     supervised: SupervisedStageSettings = SupervisedStageSettings()

@@ -19,9 +19,8 @@ from napari_semiseg.learning import intensity, symmetries, warps
 from napari_semiseg.learning.losses import Losses, supervised_loss
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.sampling import LabelledBatch
-from napari_semiseg.learning.targets import class_targets
+from napari_semiseg.learning.targets import targets_of
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
-from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,7 +51,7 @@ class SupervisedStage:
         self.boundary = settings.boundary
         self.settings = stage
         self.n_steps = n_steps
-        self.class_weights = torch.tensor(stage.class_weights, device=equipment.device)
+        self.class_weights = equipment.class_weights(stage.class_weights)
         optimizer = torch.optim.AdamW(
             equipment.network.parameters(),
             lr=stage.learning_rate,
@@ -147,13 +146,5 @@ def draw_labelled(
     turns = random.integers(symmetries.N_SYMMETRIES, n)
     image = symmetries.apply_each(batch.image, turns)
     fields = symmetries.apply_each(batch.fields, turns)
-    ids, annotated, valid, kinds = fields.unbind(1)
-    kinds = kinds.round().long() - 1
-    target = class_targets(
-        ids.round().long(),
-        annotated > 0.5,
-        valid > 0.5,
-        boundary,
-        kinds.where(kinds >= 0, IGNORE),
-    )
+    target = targets_of(fields, sampler.task, boundary)
     return intensity.augment(image, intensities, random), target

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.beginnings import announcements, build, check
 from napari_semiseg.learning.best import BestWeights
 from napari_semiseg.learning.calibration import seconds_of
@@ -30,7 +29,7 @@ from napari_semiseg.learning.report import PreviewArrays, Report
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
 from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
-from napari_semiseg.learning.validation import score_tiles
+from napari_semiseg.learning.validation import MAIN_SCORE, DivergedError, score_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +44,6 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.training_set import TrainingSet
 
 SMALLEST_BATCH_SCALE = 0.25
-
-
-class DivergedError(SemisegError):
-    """The loss is no number any more."""
 
 
 class Training:
@@ -87,7 +82,7 @@ class Training:
         self.device = choose_device(str(device))
         self.messages: list[str] = []
         self.start_card = start.card if start else None
-        built = build(settings, training_set.n_channels, self.device, start)
+        built = build(settings, training_set, self.device, start)
         self.network, self.settings = built.network, built.settings
         self.weights_sentence = built.sentence
         self.messages.extend(built.messages)
@@ -96,7 +91,9 @@ class Training:
         unlabelled = UnlabelledSampler(training_set.unlabelled, size, self.device)
         self.equipment = Equipment(
             self.network,
-            LabelledSampler(training_set.training, size, self.device),
+            LabelledSampler(
+                training_set.training, size, self.device, training_set.task
+            ),
             unlabelled,
             random,
             self.device,
@@ -335,8 +332,9 @@ class Training:
         tiles = self.training_set.validation
         if not tiles:
             return None
-        scores = score_tiles(stage.predictor, tiles, self.settings, self.device)
-        self._best.offer(scores["ap"], self.step, stage.predictor)
+        task = self.training_set.task
+        scores = score_tiles(stage.predictor, tiles, self.settings, self.device, task)
+        self._best.offer(scores[MAIN_SCORE[task]], self.step, stage.predictor)
         return scores
 
     def _predictor(self) -> nn.Module:
