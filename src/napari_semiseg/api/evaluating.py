@@ -78,7 +78,7 @@ def evaluate(
     SemisegError
         When nothing matches, or nothing could be compared.
     """
-    pairs, alone, lonely = _matched(Path(predictions), Path(truth))
+    pairs, alone, lonely = matched_by_stem(Path(predictions), Path(truth))
     scores: dict[str, ImageScores] = {}
     failed: dict[str, str] = {}
     for number, (stem, (predicted, true)) in enumerate(pairs.items()):
@@ -104,7 +104,7 @@ def _read(predicted: Path, true: Path) -> tuple[NDArray[np.int32], NDArray[np.in
     return read_labels(predicted, shape), read_labels(true, shape)
 
 
-def _matched(
+def matched_by_stem(
     predictions: Path, truth: Path
 ) -> tuple[dict[str, tuple[Path, Path]], tuple[str, ...], tuple[str, ...]]:
     """Pairs by stem, and the names of the files that only one side has."""
@@ -114,7 +114,7 @@ def _matched(
     stems = sorted(predicted.keys() & true.keys())
     if not stems:
         raise SemisegError(
-            f"No file in {predictions} has the stem of one in {truth}: the prediction "
+            f"No file in {predictions} has the stem of one in {truth}: the partner "
             "of cells_01.png is looked for as cells_01.tif."
         )
     alone = tuple(predicted[stem].name for stem in sorted(predicted.keys() - true))
