@@ -59,7 +59,7 @@ def train(
         typer.Option(
             "--network",
             help="unet (the default), unetplusplus, fpn, deeplabv3, deeplabv3plus, "
-            "pspnet, linknet or manet.",
+            "deeplabv2, pspnet, linknet, manet or enet.",
         ),
     ] = None,
     encoder: Annotated[
