@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_semiseg.files import read_json, write_json
+from napari_semiseg.files import make_folder, read_json, write_json
 from napari_semiseg.learning.methods import METHODS
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def for_minutes(
 
     if not path.is_file():
         n_steps, seconds = steps_for(Training(images, settings, device=device), minutes)
+        make_folder(path.parent)
         write_json(
             path, {"minutes": minutes, "steps": n_steps, "seconds_per_step": seconds}
         )

@@ -42,8 +42,8 @@ def make_sheet(training: Training, example: Example) -> Planes:
         ``input`` and ``augmented`` ``(C, Y, X)``; ``teacher``, ``student`` (predicted
         classes of input, and of augmented input), ``truth`` (255: unknown),
         ``selected`` and ``loss`` ``(Y, X)``. The loss map is the cross-entropy of the
-        student, on the augmented input, against the teacher's label: what a
-        consistency loss sees of the image, whatever the method does with it.
+        student, on the augmented input, against the teacher's label; 0 where the loss
+        does not trust that label, if it trusts any.
     """
     import torch
 
@@ -54,6 +54,9 @@ def make_sheet(training: Training, example: Example) -> Planes:
     student = _probability(training, augmented)
     label = torch.from_numpy(seen.label.astype(np.int64))[None]
     chosen = torch.from_numpy(student).gather(0, label)[0]
+    loss = -chosen.clamp_min(1e-6).log().numpy()
+    if seen.selected.any():
+        loss = loss * seen.selected
     planes = {
         "input": pixels,
         "augmented": augmented,
@@ -61,7 +64,7 @@ def make_sheet(training: Training, example: Example) -> Planes:
         "student": student.argmax(0),
         "truth": training_target(training, example.truth)[box.slices],
         "selected": seen.selected,
-        "loss": -chosen.clamp_min(1e-6).log().numpy(),
+        "loss": loss,
     }
     return {name: np.asarray(plane, np.float32) for name, plane in planes.items()}
 
