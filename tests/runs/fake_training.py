@@ -35,6 +35,7 @@ class FakeReport:
     samples: int = 4
     message: str | None = None
     preparing: str | None = None
+    reliability: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)

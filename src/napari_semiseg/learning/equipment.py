@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -38,6 +38,9 @@ class Equipment:
     previous
         The best network of the stage before, frozen and in evaluation mode, where the
         plan says that this stage is taught by it; else None.
+    handed_on
+        What a stage leaves for later ones, by name: weights, numbers, strings. It
+        stands in every checkpoint, so a stage takes out what nobody needs any more.
     """
 
     network: SegmentationNetwork
@@ -48,6 +51,7 @@ class Equipment:
     origin: Origin
     batch_scale: float = 1.0
     previous: nn.Module | None = None
+    handed_on: dict[str, Any] = field(default_factory=dict)
 
     @property
     def n_classes(self) -> int:

@@ -13,7 +13,7 @@ import torch
 
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.report import PreviewArrays
-from napari_semiseg.learning.stage import PseudoLabelling
+from napari_semiseg.learning.stage import LabelledAhead, PseudoLabelling
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.prediction.predict import predict_probability
@@ -35,13 +35,22 @@ def preview(
     box: Box,
     trust: NDArray[np.uint8],
     tile_size: int,
+    image_id: str = "",
 ) -> PreviewArrays:
     """Probability, label, confidence and selected pixels of one region.
 
     ``trust``, uint8 ``(*box.size)`` with values of `Trust`, is what a person said of
     the region when the run began; ``tile_size`` is the side of a training tile. In a
-    stage without pseudo-labels, such as the supervised one, nothing is selected.
+    stage without pseudo-labels, such as the supervised one, nothing is selected; nor in
+    an image, known by its ``image_id``, of which the stage uses none.
     """
+    told = torch.from_numpy(np.ascontiguousarray(trust))[None]
+    if isinstance(stage, LabelledAhead):
+        pseudo, used = stage.labels_of(source, box, image_id)
+        told = told.to(pseudo.label.device)
+        return _arrays(
+            pseudo, used & stage.select(pseudo.label, pseudo.confidence, told)
+        )
     if not isinstance(stage, PseudoLabelling):
         with evaluating(stage.predictor):
             forward = probability_forward(stage.predictor, device)
@@ -51,9 +60,8 @@ def preview(
         pseudo = _as_in_training(stage, device, source, box)
     else:
         pseudo = _tiled(stage.class_probability, device, source, box)
-    told = torch.from_numpy(np.ascontiguousarray(trust))[None].to(pseudo.label.device)
-    selected = stage.select(pseudo.label, pseudo.confidence, told)
-    return _arrays(pseudo, selected)
+    told = told.to(pseudo.label.device)
+    return _arrays(pseudo, stage.select(pseudo.label, pseudo.confidence, told))
 
 
 def _as_in_training(

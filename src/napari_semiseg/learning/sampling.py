@@ -8,7 +8,7 @@ size.)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -59,11 +59,19 @@ class UnlabelledBatch:
     trust
         uint8 ``(B, S, S)``, values of `Trust`: what a person says of the pixels'
         pseudo-labels.
+    places
+        Where each tile lies: the number of the sampler's image, and the box in it.
     """
 
     image: Tensor
     valid: Tensor
     trust: Tensor
+    places: tuple[tuple[int, Box], ...]
+
+    @property
+    def numbers(self) -> Tensor:
+        """int64 ``(B,)``: which of the sampler's images each tile is of."""
+        return torch.tensor([n for n, _ in self.places], device=self.image.device)
 
 
 class LabelledSampler:
@@ -140,13 +148,21 @@ class UnlabelledSampler:
 
     def draw(self, n: int, random: Randomness) -> UnlabelledBatch:
         """``n`` tiles."""
-        drawn = [self._read(*self._choose(random)) for _ in range(n)]
+        places = tuple(self._choose(random) for _ in range(n))
+        drawn = [self._read(self.images[number], box) for number, box in places]
         planes = (np.stack(plane) for plane in zip(*drawn, strict=True))
         image, valid, trust = (torch.from_numpy(p).to(self.device) for p in planes)
-        return UnlabelledBatch(image, valid, trust)
+        return UnlabelledBatch(image, valid, trust, places)
 
-    def _choose(self, random: Randomness) -> tuple[UnlabelledImage, Box]:
-        image = self.images[random.integer(len(self.images))]
+    def pad(self, plane: NDArray[Any], mode: Literal["constant", "reflect"]) -> Any:
+        """A plane ``(..., *S)`` of a drawn box in the middle of a whole tile."""
+        missing = [self.size - s for s in plane.shape[-2:]]
+        widths = [(m // 2, m - m // 2) for m in missing]
+        return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + widths, mode=mode)
+
+    def _choose(self, random: Randomness) -> tuple[int, Box]:
+        number = random.integer(len(self.images))
+        image = self.images[number]
         shape = image.source.shape
         size = tuple(min(self.size, length) for length in shape)
         for _ in range(_ATTEMPTS):
@@ -156,19 +172,16 @@ class UnlabelledSampler:
             )
             box = Box(origin, size)
             if not any(box.overlaps(other) for other in image.excluded):
-                return image, box
+                return number, box
         free = self._free_boxes(image)
-        return image, free[random.integer(len(free))]
+        return number, free[random.integer(len(free))]
 
     def _read(
         self, image: UnlabelledImage, box: Box
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
-        pixels = image.source.read(box)
-        missing = [self.size - s for s in box.size]
-        widths = [(m // 2, m - m // 2) for m in missing]
-        tile = np.pad(pixels, [(0, 0), *widths], mode="reflect")
-        inside = np.pad(np.ones(box.size, bool), widths)
-        trust = np.pad(image.read_trust(box), widths)
+        tile = self.pad(image.source.read(box), "reflect")
+        inside = self.pad(np.ones(box.size, bool), "constant")
+        trust = self.pad(image.read_trust(box), "constant")
         return np.ascontiguousarray(tile, dtype=np.float32), inside, trust
 
     def _has_room(self, image: UnlabelledImage) -> bool:

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.losses import Losses
     from napari_semiseg.learning.pseudo_labels import PseudoLabels
+    from napari_semiseg.learning.report import ImageReliability
 
 
 class Stage(Protocol):
@@ -114,6 +116,34 @@ class PseudoLabelling(Protocol):
         ...
 
 
+@runtime_checkable
+class LabelledAhead(Protocol):
+    """A stage whose pseudo-labels belong to images, not to the tiles drawn of them."""
+
+    def labels_of(
+        self, source: ImageSource, box: Box, image_id: str
+    ) -> tuple[PseudoLabels, bool]:
+        """Pseudo-labels of a box, and whether the loss uses this image's at all.
+
+        A batch of one. Bit for bit the labels of which the step cuts its own.
+        """
+        ...
+
+    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
+        """Mask of the pixels the loss trusts in an image it uses, bool ``(B, *S)``."""
+        ...
+
+
+@runtime_checkable
+class Ranking(Protocol):
+    """A stage whose preparation ranks the unlabelled images."""
+
+    @property
+    def reliability(self) -> tuple[ImageReliability, ...]:
+        """The most reliable first; nothing where this stage ranked none."""
+        ...
+
+
 @dataclass(frozen=True)
 class PlannedStage:
     """A stage that is still to be made.
@@ -123,8 +153,9 @@ class PlannedStage:
     name, n_steps, make
         Its name, its steps and its maker.
     begins
-        ``continue``: from the best weights so far. ``fresh``: the network is made anew,
-        from the encoder weights the run began with, other random ones.
+        ``continue``: from the best weights so far. ``latest``: from those it has,
+        however well they did. ``fresh``: the network is made anew, from the encoder
+        weights the run began with, other random ones.
     taught
         Whether the best network of the stage before is kept as
         ``equipment.previous``, frozen.
@@ -140,7 +171,7 @@ class PlannedStage:
     name: str
     n_steps: int
     make: Callable[[Equipment], Stage]
-    begins: Literal["continue", "fresh"] = "continue"
+    begins: Literal["continue", "latest", "fresh"] = "continue"
     taught: bool = False
     judged_alone: bool = False
     n_networks: int = 1

@@ -87,8 +87,8 @@ class StageSequence:
     def end(self, best: BestWeights) -> None:
         """Go on to the next stage, if any.
 
-        It continues from the best weights so far, or from fresh ones; the network it is
-        taught by has the best ones of the stage that ends.
+        It continues from the best weights so far, the latest or fresh ones; the network
+        it is taught by has the best ones of the stage that ends.
         """
         if self.index + 1 == len(self.plan):
             return
@@ -102,7 +102,8 @@ class StageSequence:
             made = self.equipment.origin.network(self.index + 1)
             network.load_state_dict(made.state_dict())
         else:
-            network.load_state_dict(best.run.weights if best.run else latest)
+            kept = best.run if coming.begins == "continue" else None
+            network.load_state_dict(kept.weights if kept else latest)
         best.begin_stage(alone=coming.judged_alone)
         self.index += 1
         self._made = None
@@ -116,6 +117,7 @@ class StageSequence:
             "stage": None,
             "previous": None if previous is None else previous.state_dict(),
             "origin": self.equipment.origin.state() if self.needs_origin else None,
+            "handed_on": self.equipment.handed_on,
         }
         made = self._made
         if made is not None and self.prepared:
@@ -133,6 +135,7 @@ class StageSequence:
         if state["previous"] is not None:
             self.equipment.previous = _frozen(self.equipment.network)
             self.equipment.previous.load_state_dict(state["previous"])
+        self.equipment.handed_on = state.get("handed_on", {})
         if state["stage"] is None:
             return
         stage, states = self.current, state["optimizers"]

@@ -27,6 +27,7 @@ from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
+from napari_semiseg.learning.stage import Ranking
 from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
 from napari_semiseg.learning.validation import MAIN_SCORE, DivergedError, score_tiles
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.networks import SegmentationNetwork
+    from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.learning.stage import PlannedStage, Stage
     from napari_semiseg.learning.training_set import TrainingSet
@@ -215,7 +217,13 @@ class Training:
         trust = self.training_set.trust(image_id, box)
         with self.equipment.random.unchanged():
             return preview(
-                self.stage, self.device, source, box, trust, self.settings.tile_size
+                self.stage,
+                self.device,
+                source,
+                box,
+                trust,
+                self.settings.tile_size,
+                image_id,
             )
 
     def save_checkpoint(self, path: Path) -> None:
@@ -255,6 +263,10 @@ class Training:
                 break
             yield self._report({}, time.perf_counter() - started, preparing=sentence)
         self._unprepared = None
+        stage = self.stage
+        if isinstance(stage, Ranking) and (found := stage.reliability):
+            said = f"{len(found)} images are ranked"
+            yield self._report({}, 0.0, preparing=said, reliability=found)
 
     def _advance(self) -> Report:
         started = time.perf_counter()
@@ -282,6 +294,7 @@ class Training:
         forwards: int = 0,
         samples: int = 0,
         preparing: str | None = None,
+        reliability: tuple[ImageReliability, ...] = (),
     ) -> Report:
         message = " ".join(self.messages) or None
         self.messages.clear()
@@ -297,6 +310,7 @@ class Training:
             samples,
             message,
             preparing,
+            reliability,
         )
 
     def _learn(
@@ -347,7 +361,7 @@ class Training:
         return self.stages.predictor
 
     def _plan(self) -> list[PlannedStage]:
-        unlabelled = bool(self.equipment.unlabelled.images)
+        unlabelled = len(self.equipment.unlabelled.images)
         restarted = self.start_card is not None
         return METHODS[self.settings.name].plan(self.settings, unlabelled, restarted)
 
