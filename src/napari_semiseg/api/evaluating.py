@@ -85,7 +85,7 @@ def evaluate(
         if progress:
             progress(number, len(pairs), stem)
         try:
-            scores[stem] = score_image(*_read(predicted, true))
+            scores[stem] = score_image(*read_pair(predicted, true))
         except SemisegError as error:
             failed[stem] = str(error)
     if progress:
@@ -96,7 +96,16 @@ def evaluate(
     return EvaluationReport(scores, pool(list(scores.values())), alone, lonely, failed)
 
 
-def _read(predicted: Path, true: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def read_pair(
+    predicted: Path, true: Path
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Two masks of one image, int32 of the same shape.
+
+    Raises
+    ------
+    SemisegError
+        When one cannot be read, or they differ in size.
+    """
     # Axes of length one are no axes of a mask.
     stored = stored_image(true, palette_numbers=True).shape
     shape = tuple(size for size in stored if size > 1) or (1, 1)
