@@ -24,6 +24,7 @@ from napari_semiseg.learning.settings import (
     SupervisedStageSettings,
 )
 from napari_semiseg.learning.stage import PlannedStage
+from napari_semiseg.learning.transformation_settings import ConsistencySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,22 +35,22 @@ if TYPE_CHECKING:
 class Method:
     """Settings of a method and the plan of its stages.
 
-    ``plan(settings, unlabelled, restarted)`` is told whether there are unlabelled
-    images and whether the run starts from an earlier model.
+    ``plan(settings, unlabelled, restarted)`` is told how many unlabelled images there
+    are and whether the run starts from an earlier model.
     """
 
     settings: type[Settings]
-    plan: Callable[[Any, bool, bool], list[PlannedStage]]
+    plan: Callable[[Any, int, bool], list[PlannedStage]]
 
 
 def _plan_supervised(
-    settings: SupervisedSettings, unlabelled: bool, restarted: bool
+    settings: SupervisedSettings, unlabelled: int, restarted: bool
 ) -> list[PlannedStage]:
     return [_supervised(settings, settings.supervised, settings.steps)]
 
 
 def _plan_actis(
-    settings: ActisSettings, unlabelled: bool, restarted: bool
+    settings: ActisSettings, unlabelled: int, restarted: bool
 ) -> list[PlannedStage]:
     from napari_semiseg.learning.consistency import ConsistencyStage
 
@@ -84,8 +85,44 @@ def _supervised(
     )
 
 
+def _plan_consistency(
+    settings: ConsistencySettings, unlabelled: int, restarted: bool
+) -> list[PlannedStage]:
+    from napari_semiseg.learning.transformation_consistency import TransformationStage
+
+    shares = {
+        "cold": 0.0,
+        "warm": settings.warm_fraction,
+        "warm-early": settings.early_fraction,
+    }
+    # A model to start from has learned from labels already.
+    share = 0.0 if restarted else shares[settings.start]
+    first = settings.steps if not unlabelled else math.floor(settings.steps * share)
+    rest, weight = settings.steps - first, settings.consistency.consistency_weight
+    warm = restarted or first > 0
+    return [
+        PlannedStage(
+            "supervised",
+            first,
+            lambda tools: TransformationStage(
+                tools, settings, first, weight=0.0, warm=restarted
+            ),
+        ),
+        PlannedStage(
+            "consistency" if weight else "supervised",
+            rest,
+            lambda tools: TransformationStage(
+                tools, settings, rest, weight=weight, warm=warm
+            ),
+            # Over-fitted weights are what SemiCT is about.
+            begins="latest" if settings.start == "warm" else "continue",
+        ),
+    ]
+
+
 METHODS: dict[str, Method] = {
     "actis": Method(ActisSettings, _plan_actis),
+    "consistency": Method(ConsistencySettings, _plan_consistency),
     "supervised": Method(SupervisedSettings, _plan_supervised),
 }
 

@@ -133,6 +133,18 @@ def draw_labelled(
     tuple[Tensor, Tensor]
         float32 ``(n, C, S, S)`` and int64 ``(n, S, S)``.
     """
+    batch = draw_squares(equipment, n, geometry)
+    target = targets_of(batch.fields, equipment.task, boundary)
+    return intensity.augment(batch.image, intensities, equipment.random), target
+
+
+def draw_squares(
+    equipment: Equipment, n: int, geometry: GeometrySettings | None
+) -> LabelledBatch:
+    """Labelled tiles of the training size, flipped and turned; warped by ``geometry``.
+
+    Their targets are still to be made, so that a further warp can act on the objects.
+    """
     sampler, random = equipment.labelled, equipment.random
     batch = sampler.draw(n, random)
     if geometry is None:
@@ -144,7 +156,7 @@ def draw_labelled(
             warps.resample(batch.fields, where, "nearest"),
         )
     turns = random.integers(symmetries.N_SYMMETRIES, n)
-    image = symmetries.apply_each(batch.image, turns)
-    fields = symmetries.apply_each(batch.fields, turns)
-    target = targets_of(fields, sampler.task, boundary)
-    return intensity.augment(image, intensities, random), target
+    return LabelledBatch(
+        symmetries.apply_each(batch.image, turns),
+        symmetries.apply_each(batch.fields, turns),
+    )
