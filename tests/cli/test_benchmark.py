@@ -65,7 +65,7 @@ def test_options_become_a_plan(planned: Any, tmp_path: Path) -> None:
     assert [arm.name for arm in plan.arms] == ["actis", "x"]
     assert plan.labelled == ("5", "20", "all")
     assert plan.classes == ("membrane",)
-    settings = plan.settings(plan.arms[1], 2)
+    settings = plan.settings(plan.arms[1], 2, 20)
     assert (settings.seed, settings.tile_size, settings.steps) == (2, 96, 40)
     assert settings.network.encoder == "resnet18"
     assert settings.model_dump()["consistency"]["quantile"] == 0.1

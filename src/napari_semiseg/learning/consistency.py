@@ -23,13 +23,14 @@ import torch
 from napari_semiseg.learning import intensity, symmetries
 from napari_semiseg.learning.bank import Bank, LabelledByTeacher
 from napari_semiseg.learning.devices import place_images, precision
+from napari_semiseg.learning.filters import make_filter
 from napari_semiseg.learning.losses import (
     Losses,
     cross_entropy,
     pixel_weights,
     supervised_loss,
 )
-from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
+from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.supervised import draw_labelled
 from napari_semiseg.learning.teacher import (
@@ -74,12 +75,7 @@ class ConsistencyStage:
         self.geometry = geometry
         self.optimizers = (_make_optimizer(equipment.network, stage),)
         self.teacher = Average(equipment.network)
-        self.filter = PercentileFilter(
-            equipment.n_classes,
-            stage.quantile,
-            stage.quantile_decay,
-            bias_correction=stage.bias_correction,
-        )
+        self.filter = make_filter(stage, equipment.n_classes)
         self.bank = Bank(max(stage.bank, stage.unlabelled_batch))
 
     @property
@@ -142,7 +138,12 @@ class ConsistencyStage:
         n = self.equipment.batch(settings.labelled_batch, 1)
         geometry = self.geometry if settings.warped else None
         return draw_labelled(
-            self.equipment, n, self.boundary, geometry, settings.intensity
+            self.equipment,
+            n,
+            self.boundary,
+            geometry,
+            settings.intensity,
+            copy_paste=settings.copy_paste,
         )
 
     def label_fresh_tiles(self) -> None:
@@ -222,7 +223,9 @@ class ConsistencyStage:
             # Not shorter than 20 steps, but in a short stage it must move all the same.
             half_life = max(half_life, min(20.0, self.n_steps / 5))
             decay = decay_of_half_life(half_life / settings.teacher_interval)
-        self.teacher.update(self.equipment.network, decay)
+        self.teacher.update(
+            self.equipment.network, decay, warm_up=settings.teacher_warm_up
+        )
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides network and optimiser."""

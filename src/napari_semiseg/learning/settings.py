@@ -7,11 +7,19 @@ our measurements say is best for 1-20 labelled tiles and minutes of training
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from annotated_types import Ge, Gt, Interval
-from pydantic import BaseModel, ConfigDict, Field
+from annotated_types import Ge, Interval
+from pydantic import Field
 
+from napari_semiseg.learning.augmentation_settings import (
+    Count,
+    Fraction,
+    Frozen,
+    GeometrySettings,
+    IntensitySettings,
+    Positive,
+)
 from napari_semiseg.learning.layer_words import (
     ACTIS_WORDS,
     SUPERVISED_WORDS,
@@ -19,64 +27,27 @@ from napari_semiseg.learning.layer_words import (
 )
 from napari_semiseg.learning.network_settings import NetworkSettings
 
-Fraction = Annotated[float, Interval(ge=0, le=1)]
-Count = Annotated[int, Ge(1)]
-Positive = Annotated[float, Gt(0)]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ActisSettings",
+    "ConsistencyStageSettings",
+    "Count",
+    "Fraction",
+    "Frozen",
+    "GeometrySettings",
+    "IntensitySettings",
+    "LayerWords",
+    "NetworkSettings",
+    "Positive",
+    "Preset",
+    "Settings",
+    "SupervisedSettings",
+    "SupervisedStageSettings",
+]
+
 Preset = Literal["default", "paper"]
-
-
-class Frozen(BaseModel):
-    """A frozen value that refuses unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class IntensitySettings(Frozen):
-    """Strong intensity augmentation, drawn anew for every sample (ACTIS 3.1: t_int)."""
-
-    strength: Annotated[float, Interval(ge=0, le=2)] = Field(
-        1.0, description="Scale of gain, offset, per-channel gain and noise"
-    )
-    probability: Fraction = Field(
-        0.75, description="Chance of each of jitter, blur and noise, per sample"
-    )
-    gamma: Annotated[float, Interval(ge=1, le=4)] = Field(
-        1.5, description="Gamma is drawn log-uniformly from 1/gamma to gamma"
-    )
-    blur: Annotated[float, Interval(ge=0, le=10)] = Field(
-        2.0, description="Largest sigma of the Gaussian blur, pixels (smallest: 0.1)"
-    )
-    noise: Annotated[float, Interval(ge=0, le=1)] = Field(
-        0.2,
-        description="Largest standard deviation of additive noise, "
-        "fraction of the normalised range",
-    )
-
-
-class GeometrySettings(Frozen):
-    """Affine and elastic augmentation of the supervised stage (ACTIS 3.2)."""
-
-    rotation: Annotated[float, Interval(ge=0, le=180)] = Field(
-        180.0, description="Largest rotation, degrees"
-    )
-    scale: Annotated[float, Interval(ge=1, le=4)] = Field(
-        1.5, description="Zoom is drawn log-uniformly from 1/scale to scale"
-    )
-    shear: Annotated[float, Interval(ge=0, le=1)] = Field(
-        0.2, description="Largest shear"
-    )
-    translation: Fraction = Field(
-        0.1, description="Largest shift, fraction of the tile's side"
-    )
-    elastic: Annotated[float, Interval(ge=0, le=20)] = Field(
-        2.0, description="Standard deviation of the elastic displacement, pixels"
-    )
-    elastic_sigma: Annotated[float, Interval(ge=2, le=64)] = Field(
-        8.0, description="Smoothness of the elastic displacement, pixels"
-    )
-    probability: Fraction = Field(
-        0.75, description="Chance of the affine and of the elastic part, per sample"
-    )
 
 
 class SupervisedStageSettings(Frozen):
@@ -95,6 +66,11 @@ class SupervisedStageSettings(Frozen):
         0.05,
         description="Half-life of the running mean of the weights, fraction of the "
         "stage's steps; the mean is what predicts. 0 switches it off",
+    )
+    copy_paste: Fraction = Field(
+        0.0,
+        description="Share of the tiles that get objects of other labelled tiles, "
+        "with at most 3 of these",
     )
     geometry: GeometrySettings = GeometrySettings()
     intensity: IntensitySettings = IntensitySettings()
@@ -131,6 +107,15 @@ class ConsistencyStageSettings(Frozen):
     ramp: Fraction = Field(
         0.1, description="Fraction of the stage over which that weight rises from 0"
     )
+    filter: Literal["percentile", "fixed", "adaptive"] = Field(
+        "percentile",
+        description="Which pixels are confident: of each class all but a share, those "
+        "above one threshold, or above a threshold of each class that follows the "
+        "teacher's mean confidence",
+    )
+    threshold: Fraction = Field(
+        0.95, description="Confidence that the fixed filter asks for"
+    )
     quantile: Fraction = Field(
         0.2, description="Share of each class's pixels left out as least confident (k)"
     )
@@ -154,6 +139,10 @@ class ConsistencyStageSettings(Frozen):
     teacher_decay: Fraction | None = Field(
         None, description="Fixed decay of the teacher at each of its updates"
     )
+    teacher_warm_up: bool = Field(
+        False,
+        description="Let the teacher's first updates average evenly (bias correction)",
+    )
     teacher_interval: Count = Field(1, description="Steps between teacher updates")
     momentum_teacher: bool = Field(
         True, description="Let the teacher follow the student; off: it stays frozen"
@@ -170,6 +159,11 @@ class ConsistencyStageSettings(Frozen):
         True,
         description="Augment the labelled tiles as in the supervised stage (affine, "
         "elastic); off: flips and turns only, as the paper has it",
+    )
+    copy_paste: Fraction = Field(
+        0.0,
+        description="Share of the labelled tiles that get objects of other ones, with "
+        "at most 3 of these",
     )
     predict_with: Literal["teacher", "student"] = Field(
         "teacher", description="Which network the model is in the end"
@@ -214,6 +208,10 @@ class Settings(Frozen):
         "plateau", description="Middle of the best thresholds, or the single best pair"
     )
     network: NetworkSettings = NetworkSettings()
+
+    def remarks(self, shapes: Sequence[tuple[int, ...]]) -> list[str]:
+        """What the user should know of them with unlabelled images of these shapes."""
+        return []
 
     @classmethod
     def of_preset(cls, preset: Preset) -> Self:

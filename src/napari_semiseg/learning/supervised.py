@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_semiseg.learning import intensity, symmetries, warps
+from napari_semiseg.learning import copying, intensity, symmetries, warps
 from napari_semiseg.learning.losses import Losses, supervised_loss
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.sampling import LabelledBatch
@@ -93,7 +93,12 @@ class SupervisedStage:
         settings = self.settings
         n = self.equipment.batch(settings.batch)
         return draw_labelled(
-            self.equipment, n, self.boundary, settings.geometry, settings.intensity
+            self.equipment,
+            n,
+            self.boundary,
+            settings.geometry,
+            settings.intensity,
+            copy_paste=settings.copy_paste,
         )
 
     def after_step(self, step: int) -> None:
@@ -123,23 +128,30 @@ def draw_labelled(
     boundary: BoundaryMode,
     geometry: GeometrySettings | None,
     intensities: IntensitySettings,
+    *,
+    copy_paste: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """A batch of augmented labelled tiles and their class targets.
 
-    Flips, turns and strong intensity always; affine and elastic with ``geometry``.
+    Flips, turns and strong intensity always; affine and elastic with ``geometry``;
+    objects of other tiles in a share ``copy_paste`` of the tiles, if there are few.
 
     Returns
     -------
     tuple[Tensor, Tensor]
         float32 ``(n, C, S, S)`` and int64 ``(n, S, S)``.
     """
-    batch = draw_squares(equipment, n, geometry)
+    batch = draw_squares(equipment, n, geometry, copy_paste=copy_paste)
     target = targets_of(batch.fields, equipment.task, boundary)
     return intensity.augment(batch.image, intensities, equipment.random), target
 
 
 def draw_squares(
-    equipment: Equipment, n: int, geometry: GeometrySettings | None
+    equipment: Equipment,
+    n: int,
+    geometry: GeometrySettings | None,
+    *,
+    copy_paste: float = 0.0,
 ) -> LabelledBatch:
     """Labelled tiles of the training size, flipped and turned; warped by ``geometry``.
 
@@ -147,6 +159,9 @@ def draw_squares(
     """
     sampler, random = equipment.labelled, equipment.random
     batch = sampler.draw(n, random)
+    if copy_paste and len(sampler.weights) <= copying.MOST_TILES:
+        distinct = equipment.task == "instances"
+        batch = copying.paste_objects(batch, copy_paste, random, distinct=distinct)
     if geometry is None:
         batch = sampler.centre(batch)
     else:

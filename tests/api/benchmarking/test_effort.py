@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_steps", [40, 601])
 def test_all_methods_make_as_many_gradient_steps(method: str, n_steps: int) -> None:
-    settings = effort.for_steps(make_settings(method), n_steps)
+    settings = effort.for_steps(make_settings(method), n_steps, 20)
 
-    assert effort.gradient_steps(settings) == pytest.approx(n_steps, abs=3)
+    assert effort.gradient_steps(settings, 20) == pytest.approx(n_steps, abs=3)
 
 
 def test_two_networks_make_half_as_many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(settings: Settings, unlabelled: bool, restarted: bool) -> list[object]:
+    def plan(settings: Settings, unlabelled: int, restarted: bool) -> list[object]:
         first = settings.steps // 5
         make = pytest.fail
         return [
@@ -35,7 +35,7 @@ def test_two_networks_make_half_as_many_rounds(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setitem(methods.METHODS, "supervised", Method(SupervisedSettings, plan))
 
-    settings = effort.for_steps(make_settings("supervised"), 900)
+    settings = effort.for_steps(make_settings("supervised"), 900, 20)
 
     assert settings.steps == 500
-    assert effort.gradient_steps(settings) == 900
+    assert effort.gradient_steps(settings, 20) == 900

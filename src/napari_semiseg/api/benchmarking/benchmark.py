@@ -120,7 +120,8 @@ class _Cells:
     def _run(self, cell: Cell, folder: CellFolder, number: int) -> None:
         plan = self._plan
         drawn = self._draw(cell)
-        settings = plan.settings(cell.arm, cell.seed)
+        n_unlabelled = len(drawn.training_set.unlabelled)
+        settings = plan.settings(cell.arm, cell.seed, n_unlabelled)
         key = key_of(cell_facts(plan, cell, settings, drawn, self._test))
         if folder.result(key) is not None:
             return

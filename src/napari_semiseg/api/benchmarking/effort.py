@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.training_set import TrainingSet
 
 
-def for_steps(settings: Settings, n_steps: int) -> Settings:
+def for_steps(settings: Settings, n_steps: int, n_unlabelled: int) -> Settings:
     """Settings with so many gradient steps in all.
 
     The step of each network of a stage counts: a method that trains two of them at once
@@ -24,16 +24,16 @@ def for_steps(settings: Settings, n_steps: int) -> Settings:
     """
     rounds = n_steps
     for _ in range(8):  # Shares of stages are rounded; this settles at once.
-        made = gradient_steps(_with_steps(settings, rounds))
+        made = gradient_steps(_with_steps(settings, rounds), n_unlabelled)
         if made == n_steps or (rounds == 1 and made > n_steps):
             break
         rounds = max(1, round(rounds * n_steps / made))
     return _with_steps(settings, rounds)
 
 
-def gradient_steps(settings: Settings) -> int:
-    """Gradient steps of a run with unlabelled images."""
-    return steps_of(METHODS[settings.name].plan(settings, True, False))
+def gradient_steps(settings: Settings, n_unlabelled: int) -> int:
+    """Gradient steps of a run with so many unlabelled images."""
+    return steps_of(METHODS[settings.name].plan(settings, n_unlabelled, False))
 
 
 def steps_of(plan: Sequence[PlannedStage]) -> int:

@@ -95,8 +95,11 @@ class BenchmarkPlan:
         """All trainings."""
         return cells_of(self.arms, self.labelled, range(self.seeds))
 
-    def settings(self, arm: Arm, seed: int) -> Settings:
-        """Those of an arm: the same effort, tile, seed and network for all."""
+    def settings(self, arm: Arm, seed: int, n_unlabelled: int) -> Settings:
+        """Those of an arm: the same effort, tile, seed and network for all.
+
+        With few unlabelled images some stages of some methods are left out.
+        """
         common: dict[str, Any] = {
             "seed": seed,
             "tile_size": tile_size_for(self.tile),
@@ -105,7 +108,7 @@ class BenchmarkPlan:
         chosen = arm.settings(common)
         if self.minutes is not None:
             return chosen
-        return effort.for_steps(chosen, self.steps or USUAL_STEPS)
+        return effort.for_steps(chosen, self.steps or USUAL_STEPS, n_unlabelled)
 
     def check(self) -> None:
         """Refuse what could only fail later.
@@ -121,4 +124,4 @@ class BenchmarkPlan:
             raise SemisegError("Test images and their truth must be given together.")
         check_arms(self.arms)
         for arm in self.arms:
-            self.settings(arm, 0)
+            self.settings(arm, 0, 1)
