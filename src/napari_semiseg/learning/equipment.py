@@ -40,7 +40,11 @@ class Equipment:
         plan says that this stage is taught by it; else None.
     handed_on
         What a stage leaves for later ones, by name: weights, numbers, strings. It
-        stands in every checkpoint, so a stage takes out what nobody needs any more.
+        stands in every checkpoint, so a stage takes out what nobody needs any more. A
+        preparation changes it at its end alone, because it may begin anew.
+    remembered
+        What a later stage may find in memory and would else compute again, the same; it
+        is in no checkpoint.
     """
 
     network: SegmentationNetwork
@@ -52,6 +56,7 @@ class Equipment:
     batch_scale: float = 1.0
     previous: nn.Module | None = None
     handed_on: dict[str, Any] = field(default_factory=dict)
+    remembered: dict[str, Any] = field(default_factory=dict)
 
     @property
     def n_classes(self) -> int:

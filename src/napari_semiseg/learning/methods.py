@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.co_training_settings import CoTrainingSettings
+from napari_semiseg.learning.fixmatch_st import plan_fixmatch_st
+from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
 from napari_semiseg.learning.settings import (
     ActisSettings,
     Preset,
@@ -120,9 +123,30 @@ def _plan_consistency(
     ]
 
 
+def _plan_co_training(
+    settings: CoTrainingSettings, unlabelled: int, restarted: bool
+) -> list[PlannedStage]:
+    from napari_semiseg.learning.co_training import CoTrainingStage
+
+    if not unlabelled:
+        alone = SupervisedStageSettings()
+        return [_supervised(settings, alone, settings.steps)]
+    steps = settings.steps
+    return [
+        PlannedStage(
+            CoTrainingStage.name,
+            steps,
+            lambda tools: CoTrainingStage(tools, settings, steps),
+            n_networks=2,
+        )
+    ]
+
+
 METHODS: dict[str, Method] = {
     "actis": Method(ActisSettings, _plan_actis),
+    "co-training": Method(CoTrainingSettings, _plan_co_training),
     "consistency": Method(ConsistencySettings, _plan_consistency),
+    "fixmatch-st": Method(FixMatchStSettings, plan_fixmatch_st),
     "supervised": Method(SupervisedSettings, _plan_supervised),
 }
 
