@@ -16,6 +16,7 @@ from napari_semiseg.cli.application import (
     warn,
 )
 from napari_semiseg.cli.options import DeviceOption, JsonOption, ProjectArgument
+from napari_semiseg.learning.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.record import RunRecord
+
+_OTHERS = [name for name in METHODS if name != "actis"]
 
 
 @app.command(
@@ -36,7 +39,8 @@ if TYPE_CHECKING:
 def train(
     project: ProjectArgument,
     method: Annotated[
-        str | None, typer.Option("--method", help="actis (the default) or supervised.")
+        str | None,
+        typer.Option("--method", help=f"actis (the default), {', '.join(_OTHERS)}."),
     ] = None,
     preset: Annotated[
         str | None,
