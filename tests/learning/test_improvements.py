@@ -7,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.learning.conftest import quick, tile, unlabelled
 
 from napari_semiseg.learning import intensity
+from napari_semiseg.learning.bank import Bank, LabelledByTeacher
 from napari_semiseg.learning.copying import paste_objects
 from napari_semiseg.learning.filters import AdaptiveFilter, FixedFilter, make_filter
 from napari_semiseg.learning.methods import make_settings
@@ -18,8 +20,6 @@ from napari_semiseg.learning.sampling import LabelledBatch
 from napari_semiseg.learning.settings import IntensitySettings
 from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.training_set import TrainingSet
-
-from tests.learning.conftest import quick, tile, unlabelled
 
 CPU = torch.device("cpu")
 
@@ -142,7 +142,12 @@ def test_all_switches_together_train_and_resume(tmp_path) -> None:
     settings = quick(
         steps=6,
         supervised={"batch": 2, "copy_paste": 1.0, "intensity": {"poisson": 0.1}},
-        consistency={"filter": "adaptive", "teacher_warm_up": True, "copy_paste": 1.0},
+        consistency={
+            "filter": "adaptive",
+            "teacher_warm_up": True,
+            "copy_paste": 1.0,
+            "cutmix": 1.0,
+        },
     )
     images = TrainingSet((tile(0), tile(1)), (unlabelled(10), unlabelled(11)))
     whole = Training(images, settings, device="cpu")
@@ -168,3 +173,54 @@ def test_every_switch_is_off_in_the_papers_form() -> None:
         assert values[stage]["intensity"]["poisson"] == 0
     assert values["consistency"]["filter"] == "percentile"
     assert values["consistency"]["teacher_warm_up"] is False
+    assert values["consistency"]["cutmix"] == 0
+
+
+class Numbered:
+    """An unlabelled batch whose pixels and labels tell which tile they are of."""
+
+    def __init__(self, training: Training) -> None:
+        stage = training.stage
+        size = training.settings.tile_size
+        numbers = torch.tensor([0, 0, 1, 2])
+        planes = torch.arange(4).view(4, 1, 1).expand(4, size, size)
+        stage.bank = Bank(4)
+        stage.bank.add(
+            LabelledByTeacher(
+                planes[:, None].float(),
+                planes % 3,
+                torch.ones(4, size, size),
+                planes != 3,
+                torch.zeros(4, size, size, dtype=torch.uint8),
+                numbers,
+            )
+        )
+        self.drawn = stage.draw_unlabelled()
+
+
+def test_cutmix_pastes_pixels_labels_and_masks_of_other_images_together() -> None:
+    settings = quick(
+        steps=2,
+        supervised_fraction=0.0,
+        consistency={
+            "unlabelled_batch": 4,
+            "cutmix": 1.0,
+            "filtering": False,
+            "intensity": {"probability": 0.0},
+        },
+    )
+    images = TrainingSet((tile(0),), (unlabelled(10), unlabelled(11)))
+    training = Training(images, settings, device="cpu")
+
+    mixed = 0
+    for _ in range(5):
+        strong, label, selected, valid = Numbered(training).drawn
+        source = strong[:, 0].long()
+        assert torch.equal(label, source % 3)
+        assert torch.equal(valid, source != 3)
+        assert torch.equal(selected, valid)
+        for one in source:
+            inside = set(one.unique().tolist())
+            mixed += len(inside) == 2
+            assert inside != {0, 1}  # Both are of one image.
+    assert mixed == 20

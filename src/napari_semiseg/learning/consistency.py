@@ -30,6 +30,7 @@ from napari_semiseg.learning.losses import (
     pixel_weights,
     supervised_loss,
 )
+from napari_semiseg.learning.mixing import draw_boxes, draw_partners, paste
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.supervised import draw_labelled
@@ -162,6 +163,7 @@ class ConsistencyStage:
                     pseudo.confidence,
                     drawn.valid,
                     drawn.trust,
+                    drawn.numbers,
                 )
             )
 
@@ -205,7 +207,18 @@ class ConsistencyStage:
             symmetries.apply_each(x, turns)
             for x in (tiles.label, trusted & tiles.valid, tiles.valid)
         )
-        return strong, label, selected, valid
+        if not self.settings.cutmix:
+            return strong, label, selected, valid
+        partners, found = draw_partners(tiles.numbers, random)
+        n, height, width = label.shape
+        boxes = draw_boxes(n, (height, width), self.settings.cutmix, random)
+        boxes &= found[:, None, None]
+        return (
+            paste(strong, partners, boxes),
+            paste(label, partners, boxes),
+            paste(selected, partners, boxes),
+            paste(valid, partners, boxes),
+        )
 
     def unlabelled_weight(self, step: int) -> float:
         """Rises linearly from 0 over the first ``ramp`` of the stage."""

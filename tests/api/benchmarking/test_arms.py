@@ -62,10 +62,11 @@ def test_a_file_lists_arms_by_suite(tmp_path: Path) -> None:
         '[one.arms."no filter"]\nmethod = "actis"\nagainst = "full"\n'
         "settings = { consistency = { filtering = false } }\n"
         '[two.arms.base]\nmethod = "supervised"\npreset = "paper"\n'
+        '[two.arms.full]\nmethod = "actis"\n'
     )
 
     assert [arm.name for arm in read_arms(path)] == ["full", "no filter", "base"]
-    (arm,) = read_arms(path, ["two"])
+    arm, _ = read_arms(path, ["two"])
     assert arm == Arm("base", "supervised", "paper")
     _, other = read_arms(path, ["one"])
     assert (other.changes, other.against) == (

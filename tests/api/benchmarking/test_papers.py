@@ -19,6 +19,8 @@ SUITES = {
     "noise": 4,
     "shift": 4,
     "rotation": 4,
+    "co-training": 7,
+    "improvements": 7,
 }
 
 

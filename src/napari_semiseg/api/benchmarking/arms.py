@@ -136,11 +136,12 @@ def read_arms(path: Path, suites: Iterable[str] = ()) -> list[Arm]:
             raise SemisegError(
                 f"{path.name} has no table {suite}: choose among {', '.join(content)}."
             )
-    arms = [
-        _arm(name, values)
-        for suite in wanted
-        for name, values in content[suite].get("arms", {}).items()
-    ]
+    arms: list[Arm] = []
+    for suite in wanted:
+        for name, values in content[suite].get("arms", {}).items():
+            arm = _arm(name, values)
+            if arm not in arms:  # Suites may share an arm.
+                arms.append(arm)
     if not arms:
         raise SemisegError(f"{path.name} lists no arm.")
     return arms

@@ -47,7 +47,10 @@ def benchmark_facts(
         "images": str(plan.images),
         "truth": str(plan.truth),
         "arms": [
-            {**vars(arm), "settings": plan.settings(arm, 0, len(pool)).model_dump(mode="json")}
+            {
+                **vars(arm),
+                "settings": plan.settings(arm, 0, len(pool)).model_dump(mode="json"),
+            }
             for arm in plan.arms
         ],
         "labelled": list(plan.labelled),
