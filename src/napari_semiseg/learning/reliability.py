@@ -12,6 +12,7 @@ the mean, unless told otherwise: it is most of the image and always agreed on.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = "checkpoints"
 _WHOLE = 4_000_000  # Pixels up to which all of an image is compared.
-_PART, _N_PARTS = 512, 16  # Else so many parts of so many pixels a side.
+_PART, _PARTS_A_SIDE = 512, 4  # Else parts of so many pixels, 4 along each axis.
 
 
 def keep_checkpoint(
@@ -136,11 +137,12 @@ def parts_of(shape: tuple[int, ...]) -> list[Box]:
     """The whole image, or parts evenly spread over a large one."""
     if math.prod(shape) <= _WHOLE:
         return [Box.whole(shape)]
-    axes = [range(0, length, _PART) for length in shape]
-    origins = [(y, x) for y in axes[0] for x in axes[1]]
-    # Not a whole number of rows: parts below one another would be of one column.
-    chosen = {origins[int(i)] for i in np.linspace(0, len(origins) - 1, _N_PARTS)}
-    return [Box(origin, (_PART, _PART)).clip(shape) for origin in sorted(chosen)]
+    axes = [
+        sorted({int(i) for i in np.linspace(0, max(0, length - _PART), _PARTS_A_SIDE)})
+        for length in shape
+    ]
+    side = (_PART,) * len(shape)
+    return [Box(origin, side).clip(shape) for origin in itertools.product(*axes)]
 
 
 def ranked(
