@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.averaged_network import members_of
 from napari_semiseg.learning.devices import place
 from napari_semiseg.learning.networks import build_network
 from napari_semiseg.segmentation.classes import IGNORE
@@ -29,7 +30,8 @@ class Built:
 
     ``settings`` are the given ones with the network that was really built,
     ``encoder_known`` tells that its encoder's weights are not random; ``messages`` are
-    for the user.
+    for the user. ``partners`` are the further networks of a model to start from that
+    has several.
     """
 
     network: SegmentationNetwork
@@ -37,6 +39,7 @@ class Built:
     sentence: str
     messages: tuple[str, ...]
     encoder_known: bool
+    partners: tuple[SegmentationNetwork, ...] = ()
 
 
 def check(training_set: TrainingSet, start: Model | None) -> None:
@@ -115,8 +118,11 @@ def build(
 ) -> Built:
     """The network of the settings, or a copy of the start model's."""
     messages: list[str] = []
+    partners: list[SegmentationNetwork] = []
     if start is not None:
-        network = copy.deepcopy(start.network).requires_grad_(True)
+        network, *partners = members_of(
+            copy.deepcopy(start.network).requires_grad_(True)
+        )
         wanted, sentence = start.card.network, start.card.weights_source
         known = True
     else:
@@ -132,7 +138,7 @@ def build(
         messages.append(sentence)
     place(network, device)
     changed = settings.model_copy(update={"network": wanted})
-    return Built(network, changed, sentence, tuple(messages), known)
+    return Built(network, changed, sentence, tuple(messages), known, tuple(partners))
 
 
 def announcements(
@@ -150,6 +156,9 @@ def announcements(
             "No tile is set aside for validation, so that the latest weights are kept, "
             "and scores are measured on the training tiles."
         )
+    said.extend(
+        settings.remarks([image.source.shape for image in training_set.unlabelled])
+    )
     return [*said, *_about_classes(training_set)]
 
 

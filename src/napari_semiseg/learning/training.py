@@ -104,6 +104,7 @@ class Training:
                 settings.seed,
                 self.device,
                 encoder_known=built.encoder_known,
+                partners=built.partners,
             ),
         )
         self.step = 0
