@@ -232,8 +232,8 @@ def test_labelled_before_or_when_drawn_is_the_same(training_set, monkeypatch):
     )
     fewer = list(lazily)
     words = [r.preparing for r in reports if r.preparing]
-    assert sum("labelling" in said for said in words) == 2 + 4
-    assert not any("labelling" in (r.preparing or "") for r in fewer)
+    assert sum("Labelling" in said for said in words) == 2 + 4
+    assert not any("Labelling" in (r.preparing or "") for r in fewer)
     assert equal(weights_of(ahead), weights_of(lazily))
 
 
@@ -272,15 +272,15 @@ def plus(steps: int = 6, **changes):
 
 def test_the_order_of_the_stages(training_set):
     training = Training(training_set, plus(), device="cpu")
-    seen = [(r.stage, (r.preparing or "a step").split(",")[0]) for r in training]
-    compare = ("reliable half", "comparing unlabelled images")
+    seen = [(r.stage, (r.preparing or "a step").split(":")[0]) for r in training]
+    compare = ("reliable half", "Comparing unlabelled images")
     assert list(dict.fromkeys(seen)) == [
         ("fixmatch", "a step"),
         compare,
-        ("reliable half", "labelling unlabelled images"),
-        ("reliable half", "4 images are ranked"),
+        ("reliable half", "Labelling unlabelled images"),
+        ("reliable half", "4 unlabelled images are ranked by their reliability."),
         ("reliable half", "a step"),
-        ("all images", "labelling unlabelled images"),
+        ("all images", "Labelling unlabelled images"),
         ("all images", "a step"),
     ]
     assert seen.count(compare) == 4

@@ -114,7 +114,7 @@ class SelfTrainingStage:
         ]
         if len(parts) <= self.n_steps * self._batches[1]:
             for number, (image, part) in enumerate(parts, start=1):
-                yield f"labelling unlabelled images, {number} of {len(parts)}"
+                yield f"Labelling unlabelled images: {number} of {len(parts)}."
                 masks.part(self.taught_by[image], image, part)
         self.masks = masks
 
@@ -288,7 +288,7 @@ class ReliableStage(SelfTrainingStage):
         networks = [_loaded(self.teachers[_TEACHER], state) for state in kept]
         assessed = []
         for number, image in enumerate(self.images, start=1):
-            yield f"comparing unlabelled images, {number} of {len(self.images)}"
+            yield f"Comparing unlabelled images: {number} of {len(self.images)}."
             assessed.append(
                 assess(
                     networks,

@@ -266,7 +266,7 @@ class Training:
         self._unprepared = None
         stage = self.stage
         if isinstance(stage, Ranking) and (found := stage.reliability):
-            said = f"{len(found)} images are ranked"
+            said = f"{len(found)} unlabelled images are ranked by their reliability."
             yield self._report({}, 0.0, preparing=said, reliability=found)
 
     def _advance(self) -> Report:
