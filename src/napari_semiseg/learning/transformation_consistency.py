@@ -23,12 +23,11 @@ last axis, which of a segmentation is a row of pixels, not the classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_semiseg.learning import intensity, transformations
+from napari_semiseg.learning import transformations
 from napari_semiseg.learning.devices import place_images
 from napari_semiseg.learning.divergence import (
     clipped_kl,
@@ -38,46 +37,20 @@ from napari_semiseg.learning.divergence import (
     symmetric_kl,
 )
 from napari_semiseg.learning.losses import Losses, masked_mean, supervised_loss
+from napari_semiseg.learning.paired_views import Pair, allowed, draw_pair
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
-from napari_semiseg.learning.supervised import draw_squares
-from napari_semiseg.learning.targets import targets_of
 from napari_semiseg.learning.teacher import Average, decay_of_half_life, evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.segmentation.classes import IGNORE
-from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.sampling import LabelledBatch
     from napari_semiseg.learning.transformation_settings import (
         ConsistencySettings,
     )
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two views of every tile, and how the first maps onto the second.
-
-    Attributes
-    ----------
-    image
-        float32 ``(2 B, C, *S)``: first views, then second ones.
-    target
-        int64 ``(2 L, *S)`` of the L labelled tiles, which come first in either half.
-    positions
-        float32 ``(B, *S, D)``: where in the first view each pixel of the second lies.
-    first, second
-        bool ``(B, *S)``: what of either view is image that may be compared.
-    """
-
-    image: Tensor
-    target: Tensor
-    positions: Tensor
-    first: Tensor
-    second: Tensor
 
 
 class TransformationStage:
@@ -182,63 +155,8 @@ class TransformationStage:
 
     def draw_pair(self) -> Pair:
         """Two views of labelled and, unless supervised, unlabelled tiles."""
-        tools, settings = self.equipment, self.settings
-        labelled = self.draw_labelled()
-        image, usable = labelled.image, labelled.fields[:, 2] > 0.5
-        if self.weight:
-            n = tools.batch(settings.unlabelled_batch, 1)
-            drawn = tools.unlabelled.draw(n, tools.random)
-            image = torch.cat([image, drawn.image])
-            usable = torch.cat([usable, drawn.valid & self.allowed(drawn.trust)])
-        shape = tuple(image.shape[2:])
-        first = second = transformations.identity(len(image), shape, tools.device)
-        draw = settings.transformations
-        if settings.sides == "two":
-            first = transformations.draw(len(image), shape, draw, tools.random)
-        second = transformations.draw(len(image), shape, draw, tools.random)
-        to_first, to_second = first.positions(), second.positions()
-        views = [image, self.noisy(self.moved(image, to_second))]
-        masks = [usable, transformations.warp_mask(usable, to_second)]
-        fields = labelled.fields
-        both = [fields, _nearest(fields, to_second)]
-        across = to_second
-        if settings.sides == "two":
-            views[0] = self.noisy(self.moved(image, to_first))
-            masks[0] = transformations.warp_mask(usable, to_first)
-            both[0] = _nearest(fields, to_first)
-            across = first.inverse(to_second)
-        target = targets_of(torch.cat(both), tools.task, self.boundary)
-        return Pair(self.altered(torch.cat(views)), target, across, *masks)
-
-    def draw_labelled(self) -> LabelledBatch:
-        """Labelled tiles before the transformations."""
-        tools, settings = self.equipment, self.settings
-        n = tools.batch(settings.labelled_batch, 1)
-        if settings.augmented:
-            return draw_squares(tools, n, settings.geometry)
-        return tools.labelled.centre(tools.labelled.draw(n, tools.random))
-
-    def moved(self, image: Tensor, positions: Tensor) -> Tensor:
-        """The image at the positions; beyond it mirrored or 0."""
-        border = "reflection" if self.settings.beyond == "mirrored" else "zeros"
-        return transformations.warp(image, positions, border=border)
-
-    def noisy(self, image: Tensor) -> Tensor:
-        """With the transformation that is no movement, if it is switched on."""
-        settings, random = self.settings.transformations, self.equipment.random
-        if not settings.noise:
-            return image
-        noise = random.normal(tuple(image.shape)) * settings.noise_deviation
-        if not settings.noise_clipped:
-            return image + noise
-        return (image + noise).clamp(image.amin(), image.amax())
-
-    def altered(self, image: Tensor) -> Tensor:
-        """Every view in intensities of its own, where tiles are augmented."""
-        if not self.settings.augmented:
-            return image
-        random = self.equipment.random
-        return intensity.augment(image, self.settings.intensity, random)
+        unlabelled = bool(self.weight)
+        return draw_pair(self.equipment, self.settings, self.boundary, unlabelled)
 
     def ramp(self, step: int) -> float:
         """How much of its weight the consistency loss has by now."""
@@ -267,11 +185,7 @@ class TransformationStage:
         """Pixels on which two views shall agree, bool ``(B, *S)``."""
         if not self.weight:
             return torch.zeros_like(label, dtype=torch.bool)
-        return self.allowed(trust)
-
-    def allowed(self, trust: Tensor) -> Tensor:
-        """All but those that a person does not trust, bool ``(B, *S)``."""
-        return apply_trust(torch.ones_like(trust, dtype=torch.bool), trust)
+        return allowed(trust)
 
     # -- between steps -----------------------------------------------------------------
 
@@ -296,8 +210,3 @@ class TransformationStage:
         if self.average is not None:
             self.average.network.load_state_dict(state["average"])
             self.average.updates = state["updates"]
-
-
-def _nearest(fields: Tensor, positions: Tensor) -> Tensor:
-    """Ids and masks of labelled tiles, those of the batch's first positions."""
-    return transformations.warp(fields, positions[: len(fields)], "nearest")
