@@ -68,7 +68,7 @@ def test_six_modes(first, after):
 
 
 def test_one_image_is_too_few_to_be_ranked_and_none_to_learn():
-    settings = quick(90)
+    settings = quick(90, self_training="st++")
     for n, expected in ((1, ["fixmatch", "self-training"]), (0, ["supervised"])):
         plan = METHODS["fixmatch-st"].plan(settings, n, False)
         assert [stage.name for stage in plan] == expected

@@ -201,7 +201,7 @@ class FixMatchStSettings(Settings):
         "fixmatch", description="First stage: labelled tiles alone, or FixMatch"
     )
     self_training: Literal["none", "st", "st++"] = Field(
-        "st++",
+        "st",
         description="After it: nothing; one student of all images; a student of the "
         "reliable images and then one of all",
     )
