@@ -98,11 +98,12 @@ def bare_passes(training: Training) -> Callable[[], None]:
             with evaluating(stage.teacher.network), precision(device):
                 stage.teacher.network(taught)
         network.train()
-        stage.optimizer.zero_grad(set_to_none=True)
+        (optimizer,) = stage.optimizers
+        optimizer.zero_grad(set_to_none=True)
         with precision(device):
             logits = network(image)
         functional.cross_entropy(logits.float(), target).backward()
-        stage.optimizer.step()
+        optimizer.step()
 
     return passes
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.status import RunStatus
     from napari_semiseg.viewer.run_view import RunViewState
 
-SCORES = ("ap", "f1", "s_dsb")
+SCORES = ("ap", "mean_iou", "f1", "s_dsb")
 """Names of validation scores; the first that a run knows is drawn,
 else whichever it knows."""
 
@@ -67,6 +67,9 @@ class RunStory:
         name = event.get("event")
         if name == "step":
             self._take_step(event)
+        elif name == "preparing":
+            words = str(event["sentence"])
+            self._view = replace(self._view, stage=event["stage"], preparing=words)
         elif name == "resumed":
             self._cut(event["step"])
         if "n_steps" in event:
@@ -114,7 +117,11 @@ class RunStory:
         step = event["step"]
         memory = event.get("device_bytes") or self._view.memory_bytes
         self._view = replace(
-            self._view, stage=event["stage"], step=step, memory_bytes=memory
+            self._view,
+            stage=event["stage"],
+            preparing="",
+            step=step,
+            memory_bytes=memory,
         )
         self._pace.take(event)
         _add(self._loss, step, (event.get("losses") or {}).get("total"))
@@ -128,7 +135,7 @@ class RunStory:
         elif name == "unpaused":
             self._pace.interrupt()
         new = _STATES.get(name, old)
-        if name == "step" and old == "starting":
+        if name in ("step", "preparing") and old == "starting":
             new = "training"
         elif name == "answered":
             new = self._answered(str(event.get("kind")))

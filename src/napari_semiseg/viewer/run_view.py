@@ -77,6 +77,8 @@ class RunView:
         ``died``: its process is gone without a word.
     stage
         Name of the stage of the method that is under way; empty before the first step.
+    preparing
+        How far the work before the stage's first step is; empty when it makes steps.
     step, n_steps
         Made, and to be made; None while unknown.
     seconds_left
@@ -101,6 +103,7 @@ class RunView:
     method: str = ""
     state: RunViewState = "none"
     stage: str = ""
+    preparing: str = ""
     step: int | None = None
     n_steps: int | None = None
     seconds_left: float | None = None

@@ -12,6 +12,7 @@ _STAGES = {
     "supervised": "Learning from your labels",
     "consistency": "Learning from unlabelled images, too",
 }
+_MAIN_SCORES = ("ap_actis", "ap", "mean_iou")
 _ENDED = {
     "finished": "Finished",
     "stopped": "Stopped",
@@ -36,7 +37,9 @@ def headline(view: RunView) -> str:
     if view.state == "none":
         return ""
     if view.state == "training":
-        return f"{stage_words(view.stage)}." if view.stage else view.sentence
+        if not view.stage:
+            return view.sentence
+        return f"{stage_words(view.stage)}. {view.preparing}".strip()
     if view.living:
         return view.sentence
     return f"{_ENDED[view.state]}{_came_of_it(view)}."
@@ -76,9 +79,9 @@ def score_words(view: RunView) -> str:
 
 
 def main_score(view: RunView) -> float | None:
-    """Precision x recall at IoU 0.5 of the finished model; None where unknown."""
+    """Precision x recall at IoU 0.5, or mean IoU of classes; None where unknown."""
     for name, value in view.scores.items():
-        if name.rsplit(".", 1)[-1] in ("ap_actis", "ap") and value is not None:
+        if name.rsplit(".", 1)[-1] in _MAIN_SCORES and value is not None:
             return value
     return None
 
