@@ -25,7 +25,7 @@ from napari_semiseg.runs.previews import answer_preview
 from napari_semiseg.viewer import dock as dock_module
 from napari_semiseg.viewer.opening import add_dock
 from napari_semiseg.viewer.server import Server
-from napari_semiseg.viewer.training import Training
+from napari_semiseg.viewer.training.training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from napari_semiseg.runs.record import RunRecord
-from napari_semiseg.viewer.run_story import RunStory
-from napari_semiseg.viewer.run_view import RunView
-from napari_semiseg.viewer.run_words import headline, main_score
+from napari_semiseg.viewer.training.run_story import RunStory
+from napari_semiseg.viewer.training.run_view import RunView
+from napari_semiseg.viewer.training.run_words import headline, main_score
 
 
 def event(name: str, step: int, **fields: Any) -> dict[str, Any]:
