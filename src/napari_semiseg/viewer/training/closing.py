@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import QEvent, QObject
@@ -49,8 +50,10 @@ class ClosingQuestion(QObject):
         if self._closed:
             return
         self._closed = True
-        self._desk.training.changed.disconnect(self._watch)
-        self._window.removeEventFilter(self)
+        # At the end of a program that closes no window, Qt has deleted them already.
+        with contextlib.suppress(RuntimeError):
+            self._desk.training.changed.disconnect(self._watch)
+            self._window.removeEventFilter(self)
 
     def _watch(self) -> None:
         # Installed anew each time: the filter that was installed last is asked first,
