@@ -87,16 +87,18 @@ def _measure_viewer(folder: Path, options: argparse.Namespace) -> None:
     viewer.window._qt_window.resize(*options.window)
     wait(1)
     bare = bare_napari(viewer, options.seconds)
+    # The canvas is to stay as large as without the dock.
+    window, canvas = viewer.window._qt_window, viewer.window._qt_viewer.canvas.native
+    before = canvas.width()
     dock = add_dock(viewer)
-    # Its canvas is as large as without the dock.
-    dock_width = dock.parent().width()
-    width, height = options.window
-    viewer.window._qt_window.resize(width + dock_width, height)
+    wait(1)
+    window.resize(window.width() + before - canvas.width(), window.height())
     wait(1)
     if "training" in options.parts:
         print(training_table(dock, folder / "plain", bare, options), flush=True)
     if "large" in options.parts:
         print(large_table(dock, folder, options), flush=True)
+    print(f"canvas {canvas.width()} x {canvas.height()} ({before} without the dock)")
 
 
 def bare_napari(viewer: Viewer, seconds: float) -> Times:

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 
@@ -115,6 +116,16 @@ def test_a_view_of_a_large_image_takes_little_memory(large: LazyFrame) -> None:
     unit = 1 if sys.platform == "darwin" else 1024
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
     assert grown < 200 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep the pages")
+def test_what_was_read_of_a_large_image_takes_no_memory(large: LazyFrame) -> None:
+    process = psutil.Process()
+    before = process.memory_info().rss
+    whole = levels(large)[0]
+    for first in range(0, LARGE, 2500):
+        whole[0, first : first + 2500, ::500]
+    assert process.memory_info().rss - before < 100 << 20
 
 
 def test_the_smallest_level_is_read_once(frame: LazyFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def shared_viewer(qapp: Any) -> Iterator[Any]:
     from napari.settings import get_settings
 
     get_settings().reset()
-    with pytest.MonkeyPatch.context() as patch:
+    with own_application(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(StatusChecker, "start", lambda *_: None)
         viewer = napari.Viewer(show=False, show_welcome_screen=False)
         window = viewer.window._qt_window
@@ -58,6 +59,28 @@ def shared_viewer(qapp: Any) -> Iterator[Any]:
     left = len(QtViewer._instances)
     QtViewer._instances.clear()
     assert left == 0, "a viewer was not forgotten"
+
+
+@contextlib.contextmanager
+def own_application() -> Iterator[None]:
+    """Let napari register its actions in an application that is gone afterwards."""
+    from napari._app_model._app import NapariApplication, _napari_names
+    from napari._qt._qapp_model.qactions import init_qactions
+    from napari.plugins import _initialize_plugins
+
+    caches = (init_qactions, _initialize_plugins)
+    application = NapariApplication("shared")
+    application.injection_store.namespace = _napari_names
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NapariApplication, "get_app_model", lambda: application)
+        for cache in caches:
+            cache.cache_clear()
+        try:
+            yield
+        finally:
+            NapariApplication.destroy("shared")
+            for cache in caches:
+                cache.cache_clear()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.runs import serving, supervisor
 from napari_semiseg.runs.control import Inbox
 from napari_semiseg.runs.previews import answer_preview
+from napari_semiseg.viewer import closing
 from napari_semiseg.viewer import dock as dock_module
 from napari_semiseg.viewer.opening import add_dock
 from napari_semiseg.viewer.server import Server
@@ -87,6 +88,8 @@ class Rig:
             dock_module, "Training", lambda d: Training(d, train, go_on)
         )
         monkeypatch.setattr(dock_module, "Server", lambda desk: Server(desk, serve))
+        # No dialog shall wait for a person.
+        monkeypatch.setattr(closing, "ask_in_dialog", lambda *_: "keep")
 
     def new_dock(self, *, opened: bool = True, **options: Any) -> SemisegDock:
         """A dock in a viewer of its own, with the project's first image in view."""

@@ -142,7 +142,9 @@ class LazyFrame:
         chosen = [channel - low for channel in self._channels]
         if chosen != list(range(pixels.shape[0])):
             pixels = pixels[chosen]
-        return np.ascontiguousarray(pixels, dtype=self.dtype)
+        found = np.ascontiguousarray(pixels, dtype=self.dtype)
+        self._opened.release()
+        return found
 
     def close(self) -> None:
         """Close the file; `read` may not be called afterwards."""

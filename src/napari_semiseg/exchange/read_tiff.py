@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import mmap
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from napari_semiseg.exchange.stored import OpenedArray, StoredImage, damaged, re
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 _COLOUR = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
 # Lost pages, and lost tags without which the pixels or their axes are not known.
@@ -91,12 +94,25 @@ def _open(path: Path, level: int = 0) -> OpenedArray:
         try:
             if level == 0 and tiff.series[0].dataoffset is not None:
                 tiff.close()
-                return OpenedArray(tifffile.memmap(path, mode="r"))
+                pixels = tifffile.memmap(path, mode="r")
+                return OpenedArray(
+                    pixels, release=functools.partial(_unmap_pages, pixels)
+                )
             store = tiff.series[0].aszarr(level=level)
             return OpenedArray(zarr.open_array(store, mode="r"), tiff.close)
         except BaseException:
             tiff.close()
             raise
+
+
+def _unmap_pages(pixels: NDArray[Any]) -> None:
+    """Let pages of a memory map go: else all that was ever read counts as ours.
+
+    They stay in the system's cache, from where they come back when they are read.
+    """
+    mapped = getattr(pixels, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _axes(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> str:

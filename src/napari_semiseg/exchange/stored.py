@@ -28,10 +28,21 @@ class PixelArray(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OpenedArray:
-    """A stored array that is open for reading, and how to close it."""
+    """A stored array that is open for reading.
+
+    Attributes
+    ----------
+    pixels
+        Read where they are indexed.
+    close
+        Ends the reading.
+    release
+        Gives memory back that was taken to read; called after each reading.
+    """
 
     pixels: PixelArray
     close: Callable[[], None] = lambda: None
+    release: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)

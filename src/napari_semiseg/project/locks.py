@@ -36,6 +36,9 @@ if TYPE_CHECKING:
             ...
 
 
+PROJECT_FILE = "project.json"
+"""The file that makes a folder a project."""
+
 _CLOCK_TOLERANCE = 2.0  # Seconds; clock corrections shift the start of a process.
 _CHANGE_WAIT = 10.0  # Seconds to wait for another program's short write.
 # Threads of one process share its locks; reading, changing and writing a file is for
@@ -95,8 +98,20 @@ def annotation_lock(project: HasFolder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def annotation_change(project: HasFolder) -> Iterator[None]:
-    """Hold the annotations for one change, against other programs and other threads."""
+    """Hold the annotations for one change, against other programs and other threads.
+
+    Raises
+    ------
+    SemisegError
+        As `annotation_lock`, or when the project is not in its folder any more: half a
+        project that is made anew there would hide the loss.
+    """
     with _CHANGES, annotation_lock(project):
+        if not (project.folder / PROJECT_FILE).is_file():
+            raise SemisegError(
+                f"The project is not in {project.folder} any more, so that nothing can "
+                "be saved there. Put its folder back where it was."
+            )
         yield
 
 

@@ -15,7 +15,7 @@ from napari_semiseg.project.catalogue import (
     fitting,
 )
 from napari_semiseg.project.labels_there import is_labelled
-from napari_semiseg.project.locks import project_lock
+from napari_semiseg.project.locks import PROJECT_FILE, project_lock
 from napari_semiseg.project.migrations import (
     PROJECT_MIGRATIONS,
     PROJECT_VERSION,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_semiseg.exchange.images import LazyFrame
     from napari_semiseg.project.records import Role, Task
 
-FILE_NAME = "project.json"
+FILE_NAME = PROJECT_FILE
 
 
 class Project:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, get_args
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_semiseg.viewer.colours import class_colours
@@ -25,7 +26,6 @@ from napari_semiseg.viewer.teacher.strokes import stroke_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -153,9 +153,13 @@ class EditLayers(QObject):
         self._remove(self._layers.get("owners"))
 
     def show_confidence(self, confidence: NDArray[np.float32] | None) -> None:
-        """Show another array in the layer of confidence; None removes it."""
-        if confidence is None or self._shown is None:
+        """Show another array in the layer of confidence; None: nothing."""
+        if not self.with_confidence:
             self._remove(self._confidence)
+            return
+        if confidence is None or self._shown is None:
+            if self._confidence is not None:  # Maybe others are being removed now.
+                self._confidence.data = np.zeros((1, 1), np.float32)
             return
         _, placement, window, _ = self._shown
         if self._confidence is None:
@@ -168,8 +172,7 @@ class EditLayers(QObject):
 
     def set_outlines(self, width: int) -> None:
         """Draw objects as outlines of so many pixels; 0: filled."""
-        layer = self._layers.get("instances")
-        if layer is not None:
+        if layer := self._layers.get("instances"):
             layer.contour = width
 
     def set_classes(self, n_classes: int) -> None:
@@ -191,8 +194,7 @@ class EditLayers(QObject):
 
     def select(self, plane: Plane, number: int, *, instead_of: int) -> None:
         """Paint with another label from now on, if that one is selected."""
-        layer = self._layers.get(plane)
-        if layer is not None and layer.selected_label == instead_of:
+        if (layer := self._layers.get(plane)) and layer.selected_label == instead_of:
             layer.selected_label = number
 
     def remove(self) -> None:
@@ -273,8 +275,7 @@ class EditLayers(QObject):
     def _on_removed(self, event: Any) -> None:
         if event.value is self._confidence:
             self._confidence, self.with_confidence = None, False
-        plane = self._forget(event.value)
-        if plane is not None:
+        if plane := self._forget(event.value):
             self._wanted.discard(plane)
 
     def _on_paint(self, event: Any) -> None:

@@ -94,7 +94,10 @@ class TilesLayer(QObject):
 
     def add(self, item: ImageItem, boxes: Sequence[Box]) -> list[Box]:
         """Add tiles that are to do; a sentence for those that cannot be."""
-        session, added = self._desk.session, []
+        session, added = self._desk.session, list[Box]()
+        if session.read_only:
+            session.say(session.read_only, problem=True)
+            return added
         for box in boxes:
             try:
                 session.annotations.add_tile(item, box)
