@@ -32,7 +32,7 @@ from napari_semiseg.viewer.teacher.looking import Looking
 from napari_semiseg.viewer.teacher.teacher_layers import Chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
@@ -54,11 +54,10 @@ def desk(
     project: Project,
     tmp_path: Path,
     qtbot: QtBot,
-    make_napari_viewer: Callable[..., Any],
+    viewer: Any,
 ) -> Iterator[Any]:
     """A real viewer, session and looking; the first image is in view."""
     session = Session()
-    viewer = make_napari_viewer()
     made = fake_desk(
         session,
         viewer,

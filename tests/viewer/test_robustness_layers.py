@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari_semiseg.viewer.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 SQUARE = Box((10, 60), (16, 16))
 OTHER = Box((60, 10), (20, 20))
 HIGHER = Box((30, 80), (12, 12))

@@ -145,6 +145,7 @@ def test_images_that_move_away_while_a_run_trains(
     refresh(desk, run, qtbot, [SQUARE])
 
 
+@pytest.mark.slow
 def test_a_project_folder_deleted_while_open_is_said_and_no_end(
     rig: Rig, qtbot: QtBot
 ) -> None:

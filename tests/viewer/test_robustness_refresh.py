@@ -193,6 +193,7 @@ def test_an_object_accepted_inside_the_tile_in_hand_is_in_the_tile(
     np.testing.assert_array_equal(layer.data, found.instances)
 
 
+@pytest.mark.slow
 def test_what_is_accepted_in_the_tile_in_hand_is_seen_soon(
     rig: Rig, qtbot: QtBot
 ) -> None:
@@ -240,6 +241,7 @@ def test_accepting_the_tile_in_hand_keeps_the_last_strokes(
     assert object_in(desk, LOWER) > 0
 
 
+@pytest.mark.slow
 def test_a_tile_accepted_beside_the_one_in_hand_is_drawn(
     rig: Rig, qtbot: QtBot
 ) -> None:
@@ -257,6 +259,7 @@ def test_a_tile_accepted_beside_the_one_in_hand_is_drawn(
     assert desk.session.annotations.load(item, OPEN_TILE).n_objects == 1
 
 
+@pytest.mark.slow
 def test_giving_all_back_keeps_the_strokes_of_the_tile_in_hand(
     rig: Rig, qtbot: QtBot
 ) -> None:
