@@ -42,7 +42,7 @@ from benchmarks.latency_projects import (
 from benchmarks.latency_start import start_times
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
-from napari_semiseg.viewer import looking
+from napari_semiseg.viewer.teacher import looking
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -28,9 +28,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.actis_dsb import evaluate
 from benchmarks.sets import read_pair
-from benchmarks.statistics import paired_interval, read_results, scores_of
+from benchmarks.statistics import read_results, scores_of
+from napari_semiseg.api.benchmarking.examples import Example
+from napari_semiseg.api.benchmarking.judging import score_test, tune
+from napari_semiseg.api.benchmarking.statistics import MeanScore, paired_interval
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import ArraySource, Box
 from napari_semiseg.learning.methods import make_settings, merge
@@ -78,17 +80,26 @@ def run_arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         "network": {"encoder": options.encoder, "weights": str(options.weights)},
     }
     settings = make_settings("supervised", "default", merge(changes, options.changes))
-    training = Training(TrainingSet(tiles, ()), settings, device="cpu")
+    images = TrainingSet(tiles, ())
+    training = Training(images, settings, device="cpu")
     for _ in training:
         pass
-    pairs = [read_pair(options.data, name) for name in test]
+    model = training.model()
+    tune(model, images, settings)
     return {
         "arm": arm,
         "seed": seed,
         "objects": [len(np.unique(t.instances[t.instances > 0])) for t in tiles],
         "tiles": [[name, *box.origin, *box.size] for name, box in places],
-        **evaluate(training.model(), settings, tiles, pairs),
+        "thresholds": list(model.card.thresholds),
+        "images": score_test(model, [tested(options.data, name) for name in test]),
     }
+
+
+def tested(folder: Path, name: str) -> Example:
+    """A test image with its truth."""
+    pair = read_pair(folder, name)
+    return Example(name, ArraySource(pair.image), pair.instances, "", name)
 
 
 def suggested(options: argparse.Namespace, names: list[str], seed: int) -> list[Place]:
@@ -148,9 +159,11 @@ def table(folder: Path) -> str:
     objects = [f"{np.sum(counts[arm]) / len(seeds):.1f}" for arm in ARMS]
     empty = [f"{np.sum(np.array(counts[arm]) == 0)} in all" for arm in ARMS]
     lines.append("| " + " | ".join(["mean", *means, *objects, *empty]) + " |")
-    mean, low, high = paired_interval(scores["suggested"] - scores["random"])
+    ours, theirs = MeanScore(scores["suggested"]), MeanScore(scores["random"])
+    found = paired_interval(ours, theirs, scores["random"].shape[1])
     lines.append(
-        f"\nsuggested - random, S_DSB: {mean:+.3f} ({low:+.3f} to {high:+.3f})"
+        f"\nsuggested - random, S_DSB: {found.mean:+.3f} "
+        f"({found.low:+.3f} to {found.high:+.3f})"
     )
     return "\n".join(lines)
 

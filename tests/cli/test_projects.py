@@ -78,12 +78,11 @@ def test_axes_and_channels_are_stated(
 
 
 def test_other_tasks_and_classes_are_refused(
-    refused: Callable[..., str], project: Path, pictures: Path, tmp_path: Path
+    refused: Callable[..., str], project: Path, pictures: Path
 ) -> None:
     images = pictures / "images"
-    words = refused("init", tmp_path / "new", images, "--task", "semantic")
-    assert "semantic are not there yet" in words
-    assert not (tmp_path / "new").exists()
+    words = refused("init", project, images, "--task", "semantic")
+    assert "a project of task instances already" in words
     words = refused("init", project, images, "--classes", "a,b")
     assert "has the classes object already" in words
 

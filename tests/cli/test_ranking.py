@@ -12,8 +12,10 @@ import tifffile
 from napari_semiseg import api
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.files import read_json, write_json
+from napari_semiseg.learning.report import ImageReliability
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.chosen_thresholds import choose_thresholds
+from napari_semiseg.runs.reliability import write_reliability
 from napari_semiseg.segmentation.watershed import Thresholds
 
 if TYPE_CHECKING:
@@ -129,3 +131,31 @@ def test_models_of_objects_in_memory_are_not_loaded_twice(
     proposals.predict(project.image("cells0"))
     unpredictable()
     assert proposals.renewed().predict(project.image("cells1")).instances.max() > 0
+
+
+def test_images_the_training_has_ranked_come_least_reliable_first(
+    cli: Callable[..., Done], trained: Path
+) -> None:
+    project = Project.open(trained)
+    plain = json.loads(cli("rank", trained, "--json").out)
+    assert all(one["reliability"] is None for one in plain)
+    assert "reliability" not in cli("rank", trained).out.lower()
+    run = Proposals(project).run
+    surest = plain[-1]
+    others = [one["image_id"] for one in plain[:-1]]
+    write_reliability(
+        run.reliability,
+        [
+            *(ImageReliability(other, 0.9, 1.0, 1) for other in others[1:]),
+            ImageReliability(surest["image_id"], 0.25, 1.0, 2),
+        ],
+    )
+    ranked = json.loads(cli("rank", trained, "--json").out)
+    assert ranked[0]["image_id"] == surest["image_id"]
+    assert ranked[0]["reliability"] == 0.25
+    # The one that was not ranked comes after those that were.
+    assert ranked[-1]["image_id"] == others[0]
+    table = cli("rank", trained).out.splitlines()
+    header = next(n for n, line in enumerate(table) if line.startswith("image"))
+    assert table[header].split()[:3] == ["image", "reliability", "confidence"]
+    assert table[header + 1].split()[:2] == [surest["name"], "0.250"]

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 def test_train_says_what_came_of_it(cli: Callable[..., Done], project: Path) -> None:
     done = cli(
         "train", project, "--steps", 3, "--settings", project.parent / "actis.toml",
-        "--device", "cpu", "--threads", 1, "--seed", 4,
+        "--device", "cpu", "--threads", 1, "--seed", 1,
     )  # fmt: skip
     assert done.code == 0, done.err
     run = find_run(project)
     assert run.record().method == "actis"
-    assert (run.record().total_steps, run.record().seed) == (3, 4)
+    assert (run.record().total_steps, run.record().seed) == (3, 1)
     for words in (
         f"Model: {run.model}",
         "on 1 training tile",
@@ -79,7 +79,7 @@ def test_usual_start_is_the_last_model(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--method", "magic"), "no method magic: choose actis or supervised"),
+        (("--method", "magic"), "no method magic: choose actis or"),
         (("--device", "cuda:7"), "no device cuda:7"),
         (("--network", "alexnet"), "Setting network.architecture"),
         (("--encoder", "nonsense"), "nonsense"),

@@ -34,6 +34,8 @@ class FakeReport:
     forwards: int = 1
     samples: int = 4
     message: str | None = None
+    preparing: str | None = None
+    reliability: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.project.corrections import Corrections, CorrectionStore
 from napari_semiseg.project.owners import Owner
-from napari_semiseg.project.project import Project
 from napari_semiseg.runs.control import send, send_preview
 from napari_semiseg.runs.events import EventFollower
 from napari_semiseg.runs.folder import find_run
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.project.project import Project
     from napari_semiseg.runs.folder import RunFolder
 
 TRAIN, JUDGE = Box((0, 0), (48, 48)), Box((48, 60), (48, 52))
@@ -172,12 +172,6 @@ def test_nothing_to_learn_from_is_a_sentence(
     record = find_run(project.folder).record()
     assert record.state == "failed"
     assert word in str(record.failure)
-
-
-def test_semantic_project_is_refused(tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "project", task="semantic")
-    with pytest.raises(SemisegError, match="semantic"):
-        train(project.folder, small())
 
 
 def test_run_without_checkpoint_cannot_be_resumed(project: Project) -> None:

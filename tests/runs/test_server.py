@@ -297,6 +297,6 @@ def test_wishes_survive_the_way(folder: ServerFolder) -> None:
     )
     export = asking.ExportWish.model_validate(request.options)
     assert (export.images, export.objects) == (("a",), {"min_area": 3})
-    assert (export.measurements, export.save) == (True, ("instances",))
+    assert (export.measurements, export.save) == (True, None)
     ranking = asking.request_ranking(folder, images=["a"])
     assert asking.RankWish.model_validate(ranking.options).images == ("a",)

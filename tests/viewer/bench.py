@@ -10,14 +10,14 @@ import tifffile
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.project.project import Project
-from napari_semiseg.viewer.annotating import Annotating
 from napari_semiseg.viewer.autosave import Autosave
 from napari_semiseg.viewer.background import Background
 from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.keys import Keys
 from napari_semiseg.viewer.placement import Placement
 from napari_semiseg.viewer.session import Session
-from napari_semiseg.viewer.tiles_layer import TilesLayer
+from napari_semiseg.viewer.tiles.annotating import Annotating
+from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
 
 if TYPE_CHECKING:
     from pathlib import Path

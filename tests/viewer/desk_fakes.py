@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.files import write_json
 from napari_semiseg.runs.folder import RunFolder
-from napari_semiseg.viewer.run_view import NO_RUN, RunView
-from napari_semiseg.viewer.teacher_layers import Chosen
+from napari_semiseg.viewer.teacher.teacher_layers import Chosen
+from napari_semiseg.viewer.training.run_view import NO_RUN, RunView
 
 if TYPE_CHECKING:
     from pathlib import Path

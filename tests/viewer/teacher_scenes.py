@@ -8,16 +8,16 @@ import numpy as np
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.corrections import Corrections
-from napari_semiseg.viewer.human_planes import HumanPlanes
-from napari_semiseg.viewer.strokes import Stroke
-from napari_semiseg.viewer.teacher_ids import FreshIds
-from napari_semiseg.viewer.teacher_planes import Answer, Rules
-from napari_semiseg.viewer.teacher_view import TeacherView
+from napari_semiseg.viewer.teacher.human_planes import HumanPlanes
+from napari_semiseg.viewer.teacher.strokes import Stroke
+from napari_semiseg.viewer.teacher.teacher_ids import FreshIds
+from napari_semiseg.viewer.teacher.teacher_planes import Answer, Rules
+from napari_semiseg.viewer.teacher.teacher_view import TeacherView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_semiseg.viewer.finished_tiles import FinishedTile
+    from napari_semiseg.viewer.teacher.finished_tiles import FinishedTile
 
 SHAPE = (96, 128)
 DISCS = ((20, 20, 9), (20, 60, 9), (60, 40, 12), (70, 100, 10))

@@ -9,8 +9,8 @@ import tifffile
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.object_size import ObjectSize
 from napari_semiseg.project.project import Project
-from napari_semiseg.viewer.importing import LabelSource
 from napari_semiseg.viewer.panels.annotate import AnnotatePanel
+from napari_semiseg.viewer.tiles.importing import LabelSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,7 +274,7 @@ def test_an_offer_stays_until_it_is_answered(bench: Desk, panel: AnnotatePanel) 
 def test_drawing_a_tile_ends_with_a_brush(
     bench: Desk, panel: AnnotatePanel, qtbot: QtBot
 ) -> None:
-    from napari_semiseg.viewer.tile_shapes import corners_of
+    from napari_semiseg.viewer.tiles.tile_shapes import corners_of
 
     find(panel, "Draw").click()
     assert bench.tiles.layer is not None

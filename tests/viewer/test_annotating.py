@@ -10,8 +10,8 @@ from napari_semiseg.project.accepting import accept_objects
 from napari_semiseg.project.annotation import Annotation
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.project import Project
-from napari_semiseg.viewer.annotation_layer import ANNOTATION, IGNORE
 from napari_semiseg.viewer.keys import KEYS
+from napari_semiseg.viewer.tiles.annotation_layer import ANNOTATION, IGNORE
 
 if TYPE_CHECKING:
     from napari.layers import Labels

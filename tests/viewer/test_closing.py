@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QPushButton
 
-from napari_semiseg.viewer.closing import ClosingQuestion, ask_in_dialog
-from napari_semiseg.viewer.run_view import RunView
+from napari_semiseg.viewer.training.closing import ClosingQuestion, ask_in_dialog
+from napari_semiseg.viewer.training.run_view import RunView
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

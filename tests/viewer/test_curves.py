@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_semiseg.viewer.run_view import Curves
-from napari_semiseg.viewer.traces import Curve
+from napari_semiseg.viewer.training.run_view import Curves
+from napari_semiseg.viewer.training.traces import Curve
 from napari_semiseg.viewer.widgets.curves import CurvesPlot
 
 if TYPE_CHECKING:

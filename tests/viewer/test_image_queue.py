@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from napari_semiseg.viewer.image_queue import ImageQueue, QueuedImage
+from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
 
 
 def queue(**confidences: float | None) -> ImageQueue:

@@ -12,10 +12,10 @@ from projects import make_project, nuclei
 
 from napari_semiseg.exchange import images as exchange_images
 from napari_semiseg.project.project import Project
-from napari_semiseg.viewer.adding import Adding
 from napari_semiseg.viewer.autosave import Autosave
 from napari_semiseg.viewer.background import Background
-from napari_semiseg.viewer.image_view import ImageView
+from napari_semiseg.viewer.images.adding import Adding
+from napari_semiseg.viewer.images.image_view import ImageView
 from napari_semiseg.viewer.session import Session
 
 if TYPE_CHECKING:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 
 from napari_semiseg.viewer.colours import N_COLOURS
-from napari_semiseg.viewer.label_edits import fill_unlabelled, separated, split_object
+from napari_semiseg.viewer.tiles.label_edits import (
+    fill_unlabelled,
+    separated,
+    split_object,
+)
 
 
 def grid(text: str) -> np.ndarray:

@@ -16,10 +16,10 @@ from napari.components import ViewerModel
 from projects import make_project
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.viewer import looking as module
 from napari_semiseg.viewer.canvas import camera_of
-from napari_semiseg.viewer.looking import Looking
 from napari_semiseg.viewer.session import Session
+from napari_semiseg.viewer.teacher import looking as module
+from napari_semiseg.viewer.teacher.looking import Looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

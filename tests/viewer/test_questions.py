@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.runs.folder import RunFolder
-from napari_semiseg.viewer.questions import (
+from napari_semiseg.viewer.teacher.questions import (
     Question,
     Questions,
     middle,
     most_central_piece,
 )
-from napari_semiseg.viewer.teachers import Teacher
+from napari_semiseg.viewer.teacher.teachers import Teacher
 
 MODEL = Teacher(RunFolder(Path("runs/one")), lives=False)
 RUN = Teacher(RunFolder(Path("runs/two")), lives=True)

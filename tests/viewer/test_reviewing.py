@@ -23,13 +23,13 @@ from napari_semiseg.learning.settings import ActisSettings
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
 from napari_semiseg.viewer.keys import KEYS
-from napari_semiseg.viewer.layer_making import NAMES
-from napari_semiseg.viewer.looking import Looking
 from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.panels.review import ReviewPanel
-from napari_semiseg.viewer.reviewing import Reviewing
+from napari_semiseg.viewer.review.reviewing import Reviewing
 from napari_semiseg.viewer.session import Session
-from napari_semiseg.viewer.teacher_layers import Chosen
+from napari_semiseg.viewer.teacher.layer_making import NAMES
+from napari_semiseg.viewer.teacher.looking import Looking
+from napari_semiseg.viewer.teacher.teacher_layers import Chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

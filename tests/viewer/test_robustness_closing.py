@@ -220,7 +220,7 @@ def test_the_window_stays_open_when_the_user_says_so(
 ) -> None:
     answers = iter(["cancel", "keep"])
     monkeypatch.setattr(
-        "napari_semiseg.viewer.closing.ask_in_dialog", lambda *_: next(answers)
+        "napari_semiseg.viewer.training.closing.ask_in_dialog", lambda *_: next(answers)
     )
     dock = rig.new_dock(show=True)
     training(dock, rig, qtbot)

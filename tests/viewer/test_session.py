@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projects import make_project
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.project import Project
 from napari_semiseg.viewer.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_second_window_may_only_look(tmp_path: Path, qtbot: object) -> None:

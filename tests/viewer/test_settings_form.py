@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Ge, Gt, Interval, Len
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QValidator, QWheelEvent
@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_semiseg.learning.methods import METHODS, make_settings
 from napari_semiseg.viewer.widgets.field_kinds import kind_of
 from napari_semiseg.viewer.widgets.settings_form import SettingsForm
-from napari_semiseg.viewer.widgets.value_edits import SmallNumberBox
+from napari_semiseg.viewer.widgets.value_edits import SmallNumberBox, edit_for
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -222,3 +222,22 @@ def test_a_field_no_form_can_edit_is_refused() -> None:
 
     with pytest.raises(TypeError, match="No form"):
         kind_of(Odd.model_fields["many"])
+
+
+def test_a_list_of_numbers_is_taken_only_as_it_may_be(qtbot: QtBot) -> None:
+    class Scales(BaseModel):
+        scales: Annotated[
+            tuple[Annotated[float, Interval(ge=0.25, le=4)], ...], Len(1, 3)
+        ] = (0.5, 1.0)
+
+    edit = edit_for(kind_of(Scales.model_fields["scales"]))
+    qtbot.addWidget(edit)
+    edit.set_value((0.5, 1.0))
+    taken = []
+    edit.changed.connect(lambda: taken.append(edit.value()))
+    for text in ("1, 2", "1, 9", "", "one", "1, 2, 3, 4", "0.25,4"):
+        edit.setText(text)
+        edit.editingFinished.emit()
+
+    assert taken == [(1.0, 2.0), (0.25, 4.0)]
+    assert edit.text() == "0.25, 4"

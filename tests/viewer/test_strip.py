@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_semiseg.geometry import ArraySource, Box
-from napari_semiseg.viewer.thumbnails import SIDE, picture
+from napari_semiseg.viewer.tiles.thumbnails import SIDE, picture
 from napari_semiseg.viewer.widgets.strip import Strip, StripEntry
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.placement import Placement
 from napari_semiseg.viewer.session import Session
-from napari_semiseg.viewer.teacher_layers import TeacherLayers
-from napari_semiseg.viewer.windows import first_window, moved_window
+from napari_semiseg.viewer.teacher.teacher_layers import TeacherLayers
+from napari_semiseg.viewer.teacher.windows import first_window, moved_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

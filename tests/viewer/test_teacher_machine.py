@@ -16,10 +16,10 @@ from teacher_scenes import SHAPE, answer, dab, make_view
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.watershed import Thresholds
-from napari_semiseg.viewer.composing import compose
-from napari_semiseg.viewer.finished_tiles import FinishedTile, shown_apart
-from napari_semiseg.viewer.teacher_ids import FreshIds
-from napari_semiseg.viewer.teacher_planes import Rules
+from napari_semiseg.viewer.teacher.composing import compose
+from napari_semiseg.viewer.teacher.finished_tiles import FinishedTile, shown_apart
+from napari_semiseg.viewer.teacher.teacher_ids import FreshIds
+from napari_semiseg.viewer.teacher.teacher_planes import Rules
 
 PLANES = ("instances", "label", "trusted", "owners")
 TILE = Box((64, 0), (32, 32))

@@ -11,10 +11,10 @@ from napari_semiseg.project.corrections import UNSET_CLASS
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.classes import BOUNDARY, INTERIOR, class_targets
 from napari_semiseg.segmentation.watershed import Thresholds
-from napari_semiseg.viewer.composing import compose
-from napari_semiseg.viewer.finished_tiles import FinishedTile, shown_apart
-from napari_semiseg.viewer.teacher_ids import FreshIds
-from napari_semiseg.viewer.teacher_planes import Rules
+from napari_semiseg.viewer.teacher.composing import compose
+from napari_semiseg.viewer.teacher.finished_tiles import FinishedTile, shown_apart
+from napari_semiseg.viewer.teacher.teacher_ids import FreshIds
+from napari_semiseg.viewer.teacher.teacher_planes import Rules
 
 WHOLE = Box.whole(SHAPE)
 

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotation import Annotation
-from napari_semiseg.viewer.tile_drawing import NEW, NUMBER
-from napari_semiseg.viewer.tile_shapes import SMALLEST_SIDE, corners_of, differ, snapped
-from napari_semiseg.viewer.tiles_layer import STATE_COLOURS
+from napari_semiseg.viewer.tiles.tile_drawing import NEW, NUMBER
+from napari_semiseg.viewer.tiles.tile_shapes import (
+    SMALLEST_SIDE,
+    corners_of,
+    differ,
+    snapped,
+)
+from napari_semiseg.viewer.tiles.tiles_layer import STATE_COLOURS
 
 if TYPE_CHECKING:
     from napari.layers import Shapes

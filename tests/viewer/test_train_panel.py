@@ -12,14 +12,18 @@ from training_desk import WrittenRun, close_desk, make_desk
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import METHODS, make_settings
-from napari_semiseg.viewer.closing import ClosingQuestion
-from napari_semiseg.viewer.earlier_runs import earlier_runs
-from napari_semiseg.viewer.pace import earlier_paces
 from napari_semiseg.viewer.panels.train import TrainPanel
-from napari_semiseg.viewer.run_view import RunView
-from napari_semiseg.viewer.run_words import duration_words, headline, short_words
-from napari_semiseg.viewer.training import Training
-from napari_semiseg.viewer.training_choice import TrainingChoice
+from napari_semiseg.viewer.training.closing import ClosingQuestion
+from napari_semiseg.viewer.training.earlier_runs import earlier_runs
+from napari_semiseg.viewer.training.pace import earlier_paces
+from napari_semiseg.viewer.training.run_view import RunView
+from napari_semiseg.viewer.training.run_words import (
+    duration_words,
+    headline,
+    short_words,
+)
+from napari_semiseg.viewer.training.training import Training
+from napari_semiseg.viewer.training.training_choice import TrainingChoice
 from napari_semiseg.viewer.widgets.effort import EffortEdit
 from napari_semiseg.viewer.widgets.train_setup import TrainSetup
 

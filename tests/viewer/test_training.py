@@ -20,11 +20,11 @@ from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.runs import supervisor
 from napari_semiseg.runs.folder import list_runs
 from napari_semiseg.runs.status import status
-from napari_semiseg.viewer.following import Following
-from napari_semiseg.viewer.run_story import RunStory
-from napari_semiseg.viewer.traces import MOST_POINTS, Trace
-from napari_semiseg.viewer.training import Training
-from napari_semiseg.viewer.training_choice import TrainingChoice
+from napari_semiseg.viewer.training.following import Following
+from napari_semiseg.viewer.training.run_story import RunStory
+from napari_semiseg.viewer.training.traces import MOST_POINTS, Trace
+from napari_semiseg.viewer.training.training import Training
+from napari_semiseg.viewer.training.training_choice import TrainingChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,6 +13,7 @@ Every problem that its user can mend is raised as a
 from __future__ import annotations
 
 from napari_semiseg.api.evaluating import EvaluationReport, evaluate
+from napari_semiseg.api.evaluating_classes import ClassReport, evaluate_classes
 from napari_semiseg.api.exporting import export
 from napari_semiseg.api.labelling import AcceptedTile, InitReport, accept, init, label
 from napari_semiseg.api.outputs import (
@@ -29,6 +30,7 @@ from napari_semiseg.api.training import train
 
 __all__ = [
     "AcceptedTile",
+    "ClassReport",
     "EvaluationReport",
     "InitReport",
     "ObjectOptions",
@@ -40,6 +42,7 @@ __all__ = [
     "WrittenImage",
     "accept",
     "evaluate",
+    "evaluate_classes",
     "export",
     "init",
     "label",

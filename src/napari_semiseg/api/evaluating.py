@@ -78,14 +78,14 @@ def evaluate(
     SemisegError
         When nothing matches, or nothing could be compared.
     """
-    pairs, alone, lonely = _matched(Path(predictions), Path(truth))
+    pairs, alone, lonely = matched_by_stem(Path(predictions), Path(truth))
     scores: dict[str, ImageScores] = {}
     failed: dict[str, str] = {}
     for number, (stem, (predicted, true)) in enumerate(pairs.items()):
         if progress:
             progress(number, len(pairs), stem)
         try:
-            scores[stem] = score_image(*_read(predicted, true))
+            scores[stem] = score_image(*read_pair(predicted, true))
         except SemisegError as error:
             failed[stem] = str(error)
     if progress:
@@ -96,7 +96,16 @@ def evaluate(
     return EvaluationReport(scores, pool(list(scores.values())), alone, lonely, failed)
 
 
-def _read(predicted: Path, true: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def read_pair(
+    predicted: Path, true: Path
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Two masks of one image, int32 of the same shape.
+
+    Raises
+    ------
+    SemisegError
+        When one cannot be read, or they differ in size.
+    """
     # Axes of length one are no axes of a mask.
     stored = stored_image(true, palette_numbers=True).shape
     shape = tuple(size for size in stored if size > 1) or (1, 1)
@@ -104,7 +113,7 @@ def _read(predicted: Path, true: Path) -> tuple[NDArray[np.int32], NDArray[np.in
     return read_labels(predicted, shape), read_labels(true, shape)
 
 
-def _matched(
+def matched_by_stem(
     predictions: Path, truth: Path
 ) -> tuple[dict[str, tuple[Path, Path]], tuple[str, ...], tuple[str, ...]]:
     """Pairs by stem, and the names of the files that only one side has."""
@@ -114,7 +123,7 @@ def _matched(
     stems = sorted(predicted.keys() & true.keys())
     if not stems:
         raise SemisegError(
-            f"No file in {predictions} has the stem of one in {truth}: the prediction "
+            f"No file in {predictions} has the stem of one in {truth}: the partner "
             "of cells_01.png is looked for as cells_01.tif."
         )
     alone = tuple(predicted[stem].name for stem in sorted(predicted.keys() - true))

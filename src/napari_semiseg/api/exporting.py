@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semiseg.api.labelling import as_project
-from napari_semiseg.api.merging import with_own_objects
+from napari_semiseg.api.merging import with_own_classes, with_own_objects
 from napari_semiseg.api.outputs import (
     ObjectOptions,
     OutputReport,
@@ -27,6 +28,7 @@ from napari_semiseg.exchange.tables import write_table
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.catalogue import SkippedImage
 from napari_semiseg.segmentation.measurements import measure
+from napari_semiseg.segmentation.watershed import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from napari_semiseg.api.outputs import Kind
     from napari_semiseg.api.subjects import Subject
     from napari_semiseg.exchange.tiff import ExportedMask
+    from napari_semiseg.prediction.prediction import Prediction
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
 
@@ -43,7 +46,7 @@ def export(
     output: str | Path,
     *,
     images: Iterable[str | Path] = (),
-    save: str | Iterable[str] = ("instances",),
+    save: str | Iterable[str] | None = None,
     options: ObjectOptions | None = None,
     measurements: bool = True,
     device: str = "auto",
@@ -56,12 +59,15 @@ def export(
     ----------
     output
         Folder: ``STEM.tif`` with ``STEM.json`` (options) and ``STEM.csv``
-        (measurements), other kinds as ``KIND/STEM.tif``.
+        (measurements), other kinds as ``KIND/STEM.tif``. In a project of task
+        ``semantic`` it is the classes that are ``STEM.tif``.
     images
         Names of images; none: all.
     save
-        Among instances, classes, probability, confidence; the latter three are the
-        model's alone.
+        Among instances, classes, probability, confidence; None: that which becomes
+        ``STEM.tif``. Probability and confidence are the model's alone, and so are
+        classes where objects are the task; instances of a semantic task are connected
+        pieces of one class.
     options
         Which objects are written, and how.
     measurements
@@ -80,7 +86,7 @@ def export(
         When there is no model, or no such image.
     """
     opened = as_project(project)
-    kinds = kinds_of(save)
+    kinds = kinds_of(save, opened.task)
     subjects = _chosen(opened, [str(name) for name in images])
     writer = _Exporter(
         opened,
@@ -132,19 +138,34 @@ class _Exporter:
         assert item is not None
         files: list[Path] = []
         n_objects = None
-        if set(self._kinds) == {"instances"}:
+        if self._project.task == "semantic":
+            found = self._with_own_classes(item, show)
+            names = self._project.classes
+            files += write_maps(self._folder, stem, subject, found, self._kinds, names)
+            objects = found.instances
+        elif set(self._kinds) == {"instances"}:
             proposed = self._proposals.instances(item, show.tiles)
+            objects = with_own_objects(self._project, item, proposed)
         else:
             found = self._proposals.predict(item, show.tiles)
             files += write_maps(self._folder, stem, subject, found, self._kinds)
-            proposed = found.instances
+            objects = with_own_objects(self._project, item, found.instances)
         if "instances" in self._kinds:
-            objects = with_own_objects(self._project, item, proposed)
-            mask = write_mask(self._folder, stem, subject, objects, self._options)
+            mask = write_mask(
+                self._folder, stem, subject, objects, self._options, self._project.task
+            )
             files, n_objects = [mask.path, *files], mask.n_objects
             if self._measurements:
                 files.append(self._measure(item, mask))
         return WrittenImage(subject.name, tuple(files), n_objects)
+
+    def _with_own_classes(self, item: ImageItem, show: Progress) -> Prediction:
+        """The prediction with the classes a person gave on top, and their pieces."""
+        found = self._proposals.predict(item, show.tiles)
+        classes = with_own_classes(self._project, item, found.classes)
+        smallest = self._proposals.card.min_size
+        pieces = connected_components(classes, min_size=smallest)
+        return replace(found, classes=classes, instances=pieces)
 
     def _measure(self, item: ImageItem, mask: ExportedMask) -> Path:
         pixels = self._project.frame(item).read(Box.whole(item.full_shape))

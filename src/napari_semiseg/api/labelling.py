@@ -95,10 +95,6 @@ def init(
         When the project cannot be made, has another task or other classes, or is
         labelled at another scale.
     """
-    if task == "semantic":
-        raise SemisegError(
-            "Projects of task semantic are not there yet: use --task instances."
-        )
     created = not _is_project(Path(project))
     if created:
         opened = Project.create(project, task or "instances", classes or ("object",))
@@ -131,6 +127,7 @@ def label(
     frame: int | None = None,
     role: TileState = "training",
     separate: bool = False,
+    class_values: str | None = None,
 ) -> ImportReport:
     """Take labelled tiles from a label image.
 
@@ -140,7 +137,8 @@ def label(
         Id, path, file name or stem of an image of the project.
     labels
         Label image of the whole image in its full size (or an array of it): 0 no
-        object, negative ignore, ids >= 1.
+        object, negative ignore, ids >= 1. In a project of task ``semantic`` the numbers
+        are the classes, in the order of their names, and 0 is the background.
     tiles
         Boxes, or ``(y, x, height, width)``, in working pixels; None: the whole image is
         one tile.
@@ -150,12 +148,18 @@ def label(
     role
         ``training`` or ``validation``; ``to do`` never trains.
     separate
-        Give each piece of an id that covers several an id of its own.
+        Give each piece of an id that covers several an id of its own; not where the
+        numbers are classes.
+    class_values
+        Which class each grey value of a semantic label image stands for, such as
+        ``0:background,128:cytoplasm,255:nucleus``, or ``ignore``; None: the numbers are
+        the classes.
 
     Raises
     ------
     SemisegError
-        When the labels do not fit the image, or a tile does not; nothing is written.
+        When the labels do not fit the image, a tile does not, or a number stands for no
+        class; nothing is written.
     """
     opened = as_project(project)
     item = opened.image(image, frame)
@@ -164,11 +168,79 @@ def label(
         full = read_labels(labels, item.full_shape, which)
     else:
         full = as_labels(labels, item.full_shape)
+    semantic = opened.task == "semantic"
+    if class_values is not None:
+        full = _by_value(full, class_values, opened)
+    if semantic:
+        _check_classes(full, opened.classes, separate=separate)
     found, vanished = reduce_labels(full, item.reduction)
     boxes = None if not tiles else [as_box(tile) for tile in tiles]
     store = AnnotationStore(opened)
+    if semantic:
+        return _import_classes(opened, item, found, boxes, role)
     report = store.import_labels(item, found, boxes, role, fix_components=separate)
     return dataclasses.replace(report, vanished_ids=vanished)
+
+
+def _check_classes(
+    labels: NDArray[np.int32], classes: Sequence[str], *, separate: bool
+) -> None:
+    """Refuse a label image whose numbers are not those of the classes."""
+    if separate:
+        raise SemisegError(
+            "The numbers of this project's labels are classes, not objects: leave out "
+            "the wish to separate pieces."
+        )
+    numbers = np.unique(labels)
+    strange = numbers[numbers > len(classes)].tolist()
+    if strange:
+        known = ", ".join(f"{n} {name}" for n, name in enumerate(classes, start=1))
+        raise SemisegError(
+            f"The label image holds {', '.join(map(str, strange[:5]))}"
+            f"{', ...' if len(strange) > 5 else ''}, but the classes of this project "
+            f"are 0 background, {known}; negative numbers are ignored. Say what its "
+            "numbers stand for (--class-values 0:background,...), or write these into "
+            "it."
+        )
+
+
+def _by_value(
+    labels: NDArray[np.int32], text: str, project: Project
+) -> NDArray[np.int32]:
+    """The project's class numbers in the place of grey values."""
+    from napari_semiseg.api.benchmarking.class_values import ClassValues
+
+    values = ClassValues.parse(text)
+    strange = [name for name in values.classes if name not in project.classes]
+    if project.task != "semantic" or strange:
+        raise SemisegError(
+            f"This project has not the classes {', '.join(strange or values.classes)}: "
+            f"its task is {project.task}, its classes are {', '.join(project.classes)}."
+        )
+    numbers = np.full(256, -1, np.int32)
+    numbers[0] = 0
+    for number, name in enumerate(values.classes, start=1):
+        numbers[number] = 1 + project.classes.index(name)
+    found: NDArray[np.int32] = numbers[values.classes_of(labels)]
+    return found
+
+
+def _import_classes(
+    project: Project,
+    item: ImageItem,
+    classes: NDArray[np.int32],
+    boxes: Sequence[Box] | None,
+    role: TileState,
+) -> ImportReport:
+    """Take tiles whose numbers are classes: each number is of its own class."""
+    of_numbers = {n: n for n in range(2, len(project.classes) + 1)}
+    store = AnnotationStore(project)
+    report = store.import_labels(item, classes, boxes, role, classes=of_numbers)
+    parts = [classes[box.slices] for box in report.boxes]
+    present = set(np.concatenate([np.unique(part) for part in parts]).tolist())
+    names = ("background", *project.classes)
+    labelled = tuple(name for n, name in enumerate(names) if n in present)
+    return dataclasses.replace(report, split_ids=(), classes=labelled)
 
 
 def accept(
@@ -208,12 +280,30 @@ def accept(
             f"The tile {box_words(box)} does not lie inside {item.name}, which is "
             f"{size_words(item.shape)} pixels."
         )
-    proposed = Proposals(opened, device).instances(item)
+    proposals, classes = Proposals(opened, device), None
+    if opened.task == "semantic":
+        found = proposals.predict(item)
+        proposed, classes = found.instances, classes_of(found.instances, found.classes)
+    else:
+        proposed = proposals.instances(item)
     if box is None:
-        return accept_objects(opened, item, proposed, objects)
-    record = accept_tile(opened, item, box, proposed[box.slices], role)
+        return accept_objects(opened, item, proposed, objects, classes=classes)
+    record = accept_tile(opened, item, box, proposed[box.slices], role, classes=classes)
     accepted = AnnotationStore(opened).load(item, record.box)
     return AcceptedTile(record.box, accepted.n_objects)
+
+
+def classes_of(
+    instances: NDArray[np.int32], classes: NDArray[np.uint8]
+) -> dict[int, int]:
+    """Class of each object that is not of class 1, where objects have one each."""
+    numbers, first = np.unique(instances, return_index=True)
+    kinds = classes.ravel()[first].tolist()
+    return {
+        number: kind
+        for number, kind in zip(numbers.tolist(), kinds, strict=True)
+        if number > 0 and kind != 1
+    }
 
 
 def as_project(project: str | Path | Project) -> Project:

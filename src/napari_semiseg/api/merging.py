@@ -9,11 +9,11 @@ import scipy
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import CorrectionStore
+from napari_semiseg.project.corrections import UNSET_CLASS, CorrectionStore
 from napari_semiseg.project.owners import merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,6 +47,55 @@ def with_own_objects(
     # `merge` puts the model's ids last; they must be those of the predicted file.
     numbers = np.where(merged > n_own, merged - n_own, merged + n_proposed)
     return np.where(merged > 0, numbers, 0).astype(np.int32)
+
+
+def with_own_classes(
+    project: Project, item: ImageItem, proposed: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Lay the classes that a person gave pixels over those of a model.
+
+    Parameters
+    ----------
+    proposed
+        uint8 ``(*S)``: 0 background, then the classes.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        ``(*S)``. Finished tiles win over what was corrected outside of them, this over
+        tiles that are to do; what a person ignores is as the model says.
+    """
+    classes = proposed.copy()
+    tiles, store = AnnotationStore(project), CorrectionStore(project)
+    for finished in (False, True):
+        if finished:
+            known = store.read(item, Box.whole(item.shape))
+            records = store.objects(item)
+            kinds = {number: record.class_id for number, record in records.items()}
+            decided = known.claimed | known.background
+            _lay(classes, _kinds_of(known.instances, kinds), decided & ~known.ignored)
+            _lay(classes, known.classes, known.classes != UNSET_CLASS)
+        for tile in tiles.tiles(item):
+            if tile.finished == finished:
+                drawn = tiles.load(item, tile.box)
+                kinds_drawn = _kinds_of(drawn.instances, drawn.classes)
+                _lay(classes[tile.box.slices], kinds_drawn, drawn.annotated)
+    return classes
+
+
+def _lay(
+    below: NDArray[np.uint8], above: NDArray[np.uint8], where: NDArray[np.bool_]
+) -> None:
+    below[where] = above[where]
+
+
+def _kinds_of(
+    instances: NDArray[np.int32], classes: Mapping[int, int]
+) -> NDArray[np.uint8]:
+    """The class of each pixel's object, 1 unless it is named; 0 without an object."""
+    numbers, places = np.unique(np.maximum(instances, 0), return_inverse=True)
+    kinds = [classes.get(n, 1) if n else 0 for n in numbers.tolist()]
+    return np.array(kinds, np.uint8)[places].reshape(instances.shape)
 
 
 def own_objects(

@@ -12,6 +12,7 @@ from napari_semiseg.exchange.tiff import (
     write_instances,
     write_probability,
 )
+from napari_semiseg.files import write_json
 from napari_semiseg.project.reduction import Scalar, enlarge
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from napari_semiseg.exchange.tiff import ExportedMask
     from napari_semiseg.prediction.prediction import Prediction
     from napari_semiseg.project.catalogue import SkippedImage
+    from napari_semiseg.project.records import Task
 
 Kind = Literal["instances", "classes", "probability", "confidence"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -81,14 +83,20 @@ class Progress:
         """So many tiles of the image are done."""
 
 
-def kinds_of(names: str | Iterable[str]) -> tuple[Kind, ...]:
-    """Kinds to save, from names or ``instances,classes``.
+MAIN_KIND: dict[Task, Kind] = {"instances": "instances", "semantic": "classes"}
+"""What is saved where nothing else is asked for, as ``STEM.tif``."""
+
+
+def kinds_of(names: str | Iterable[str] | None, task: Task) -> tuple[Kind, ...]:
+    """Kinds to save, from names or ``instances,classes``; None: the main kind.
 
     Raises
     ------
     SemisegError
         When there is no such kind, with the choices.
     """
+    if names is None:
+        return (MAIN_KIND[task],)
     parts = names.split(",") if isinstance(names, str) else list(names)
     wanted = [part.strip() for part in parts]
     unknown = [name for name in wanted if name not in KINDS]
@@ -125,13 +133,15 @@ def write_mask(
     subject: Subject,
     instances: NDArray[np.int32],
     options: ObjectOptions,
+    task: Task = "instances",
 ) -> ExportedMask:
     """Write objects as ``STEM.tif`` with their sidecar ``STEM.json``.
 
-    Objects in working pixels come out in those of the file, as do all results.
+    Objects in working pixels come out in those of the file, as do all results. Of a
+    semantic task, whose main result are classes, they go to ``instances/STEM.tif``.
     """
     return write_instances(
-        folder / f"{stem}.tif",
+        _place(folder, stem, "instances", task),
         _full(instances, subject),
         axes="ZYX"[-instances.ndim :],
         **asdict(options),
@@ -140,15 +150,28 @@ def write_mask(
 
 
 def write_maps(
-    folder: Path, stem: str, subject: Subject, found: Prediction, kinds: Iterable[Kind]
+    folder: Path,
+    stem: str,
+    subject: Subject,
+    found: Prediction,
+    kinds: Iterable[Kind],
+    class_names: Sequence[str] | None = None,
 ) -> list[Path]:
-    """Write classes, probability and confidence as ``KIND/STEM.tif``."""
+    """Write classes, probability and confidence as ``KIND/STEM.tif``.
+
+    With ``class_names``, without the background, the task is semantic: its classes are
+    ``STEM.tif``, and ``STEM.json`` names them.
+    """
+    task: Task = "instances" if class_names is None else "semantic"
     scale, axes = _scale(subject), "ZYX"[-found.classes.ndim :]
     written = []
     for kind in kinds:
-        path = folder / kind / f"{stem}.tif"
+        path = _place(folder, stem, kind, task)
         if kind == "classes":
             write_classes(path, _full(found.classes, subject), axes=axes, **scale)
+            if class_names is not None:
+                names = dict(enumerate(("background", *class_names)))
+                write_json(path.with_suffix(".json"), {"classes": names})
         elif kind == "probability":
             probability = _full(found.probability, subject)
             write_probability(path, probability, axes=f"C{axes}", **scale)
@@ -158,6 +181,12 @@ def write_maps(
             continue
         written.append(path)
     return written
+
+
+def _place(folder: Path, stem: str, kind: Kind, task: Task) -> Path:
+    """The main kind lies in the folder itself, every other one in its own."""
+    inner = folder if kind == MAIN_KIND[task] else folder / kind
+    return inner / f"{stem}.tif"
 
 
 def memory_sentence(name: str) -> str:

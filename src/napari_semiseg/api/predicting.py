@@ -38,7 +38,7 @@ def predict(
     images: Iterable[str | Path] = (),
     *,
     output: str | Path,
-    save: str | Iterable[str] = ("instances",),
+    save: str | Iterable[str] | None = None,
     axes: str | None = None,
     channels: Sequence[int] | None = None,
     rescale: bool = False,
@@ -55,9 +55,11 @@ def predict(
         Files, folders, and names of the project's images; none: all of the project.
         A stack of frames gives a result for each, such as ``cells-t003.tif``.
     output
-        Folder: instances become ``STEM.tif``, other kinds ``KIND/STEM.tif``.
+        Folder: instances become ``STEM.tif``, other kinds ``KIND/STEM.tif``. Of a
+        semantic task the classes become ``STEM.tif``.
     save
-        Among instances, classes, probability, confidence.
+        Among instances, classes, probability, confidence; None: that which becomes
+        ``STEM.tif``. Instances of a semantic task are connected pieces of one class.
     axes, channels
         How to read files that are not in the project.
     rescale
@@ -73,7 +75,8 @@ def predict(
     SemisegError
         When there is no model, or no image.
     """
-    kinds = kinds_of(save)
+    if save is not None:
+        kinds_of(save, "instances")  # A wrong name is refused before a model is loaded.
     if _is_model(source):
         project, proposals = None, None
         predictor = load_predictor(_model_folder(Path(str(source))), device)
@@ -81,6 +84,9 @@ def predict(
         project = as_project(source)
         proposals = Proposals(project, device)
         predictor = proposals.predictor
+    card = predictor.model.card
+    kinds = kinds_of(save, card.task)
+    names = card.classes if card.task == "semantic" else None
     subjects, skipped = _subjects(project, list(images), axes, channels)
     if not subjects and not skipped:
         raise SemisegError("There is no image to predict: name image files.")
@@ -95,11 +101,13 @@ def predict(
             found, warning = _predict(
                 predictor, proposals, subject, rescale, show.tiles
             )
-            files = write_maps(folder, stem, subject, found, kinds)
+            files = write_maps(folder, stem, subject, found, kinds, names)
             n_objects = None
             if "instances" in kinds:
                 options = ObjectOptions()
-                mask = write_mask(folder, stem, subject, found.instances, options)
+                mask = write_mask(
+                    folder, stem, subject, found.instances, options, card.task
+                )
                 files, n_objects = [mask.path, *files], mask.n_objects
         except MemoryError:
             reason = memory_sentence(subject.name)

@@ -10,6 +10,7 @@ from napari_semiseg.api.outputs import Progress, memory_sentence
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.runs.reliability import read_reliability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ class RankedImage:
         ``pool`` or ``test``.
     problem
         Why it could not be predicted.
+    reliability
+        How well several stages of the training of the model in use agreed on it, 0 to
+        1. None: that training compared no images, or not this one, or saw no object.
     """
 
     image_id: str
@@ -47,6 +51,7 @@ class RankedImage:
     finished: bool = False
     role: str = "pool"
     problem: str | None = None
+    reliability: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -60,6 +65,9 @@ def rank(
     progress: Progress | None = None,
 ) -> list[RankedImage]:
     """The images of a project, those first that the model in use is least sure of.
+
+    Where its training has ranked them (ST++), the least reliable come first, then the
+    others by the model's confidence.
 
     What is found is stored, so that the next time only new images take time.
 
@@ -84,7 +92,7 @@ def rank(
     if not opened.images:
         raise SemisegError("This project has no image yet: add images first.")
     ranked = list(ranking(opened, Proposals(opened, device), opened.images, progress))
-    return sorted(ranked, key=lambda one: (one.confidence is None, one.confidence or 0))
+    return sorted(ranked, key=_least_sure_first)
 
 
 def ranking(
@@ -103,6 +111,7 @@ def ranking(
         item.id: any(tile.finished for tile in store.tiles(item)) for item in images
     }
     order = _in_order(proposals, images, finished)
+    scores = read_reliability(proposals.run)
     for number, item in enumerate(order):
         show.image(number, len(order), item.name)
         about = (item.id, item.name)
@@ -114,8 +123,22 @@ def ranking(
         except SemisegError as error:
             yield RankedImage(*about, None, None, *rest, str(error))
         else:
-            yield RankedImage(*about, found.confidence, found.n_objects, *rest)
+            yield RankedImage(
+                *about,
+                found.confidence,
+                found.n_objects,
+                *rest,
+                reliability=scores.get(item.id),
+            )
     show.image(len(order), len(order), "")
+
+
+def _least_sure_first(one: RankedImage) -> tuple[bool, bool, float]:
+    if one.confidence is None:
+        return True, True, 0.0
+    if one.reliability is not None:
+        return False, False, one.reliability
+    return False, True, one.confidence
 
 
 def _in_order(

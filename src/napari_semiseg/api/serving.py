@@ -131,6 +131,7 @@ class ProjectWork:
                 "image_id": one.image_id,
                 "confidence": one.confidence,
                 "n_objects": one.n_objects,
+                "reliability": one.reliability,
                 "sentence": one.problem,
                 "done": number,
                 "total": len(images),

@@ -49,7 +49,7 @@ def train(
     Parameters
     ----------
     method
-        ``actis`` (None) or ``supervised``.
+        A name of `learning.methods.METHODS`; None: ``actis``.
     preset
         ``default`` (None) or ``paper``.
     steps

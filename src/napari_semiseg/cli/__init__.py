@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_semiseg.cli import (
+    benchmark,
     checks,
     projects,
     ranking,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "app",
+    "benchmark",
     "checks",
     "main",
     "projects",

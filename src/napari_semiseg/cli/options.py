@@ -92,12 +92,14 @@ SaveOption = Annotated[
     typer.Option(
         "--save",
         metavar="KINDS",
-        help="Among instances (the default), classes, probability, confidence; with "
-        "commas between them.",
+        help="Among instances (the default), classes (that of task semantic), "
+        "probability, confidence; with commas between them.",
     ),
 ]
 
 
-def kinds(values: list[str] | None) -> tuple[str, ...]:
-    """Kinds to save, given at once or one after the other."""
-    return tuple(part for value in values or ["instances"] for part in value.split(","))
+def kinds(values: list[str] | None) -> tuple[str, ...] | None:
+    """Kinds to save, given at once or one after the other; None: not given."""
+    if not values:
+        return None
+    return tuple(part for value in values for part in value.split(","))

@@ -39,6 +39,7 @@ _MANY = 20  # Images that are listed one by one.
         "napari-semiseg init my-project images/*.tif",
         "napari-semiseg init my-project stack.tif --axes TYX",
         "napari-semiseg init my-project held-out --role test",
+        "napari-semiseg init blood cells --task semantic --classes cytoplasm,nucleus",
         "napari-semiseg init my-project --reduce 3",
     )
 )
@@ -50,7 +51,11 @@ def init(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option("--task", help="instances, or semantic (not there yet)."),
+        typer.Option(
+            "--task",
+            help="instances: objects one by one (the default), or semantic: a class "
+            "for each pixel.",
+        ),
     ] = None,
     classes: Annotated[
         str | None,
@@ -158,7 +163,8 @@ def label(
         Path,
         typer.Argument(
             metavar="LABELS",
-            help="Label image: 0 no object, 1, 2, ... objects, negative ignore.",
+            help="Label image: 0 no object, 1, 2, ... objects, negative ignore; of "
+            "task semantic 1, 2, ... are the classes in the order of their names.",
         ),
     ],
     tiles: Annotated[
@@ -182,6 +188,15 @@ def label(
             help="Give each piece of an id that covers several its own id.",
         ),
     ] = False,
+    class_values: Annotated[
+        str | None,
+        typer.Option(
+            "--class-values",
+            metavar="VALUE:NAME,...",
+            help="Which class each grey value stands for, such as "
+            "0:background,128:cytoplasm,255:nucleus, or ignore (task semantic).",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what you outlined: take labelled tiles from a label image."""
@@ -195,6 +210,7 @@ def label(
         frame=frame,
         role=role.value,
         separate=separate,
+        class_values=class_values,
     )
     if as_json:
         say_json(
@@ -203,6 +219,7 @@ def label(
                 "n_objects": report.n_objects,
                 "split_ids": list(report.split_ids),
                 "fixed": report.fixed,
+                "classes": report.classes and list(report.classes),
             }
         )
         return

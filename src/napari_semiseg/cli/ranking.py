@@ -45,11 +45,18 @@ def rank(
         return
     known = [one for one in ranked if one.confidence is not None]
     say("Confidence: mean over the objects' pixels, 0 to 1.")
+    columns = ["image", "confidence", "objects", ""]
     rows = [
-        (one.name, f"{one.confidence:.3f}", str(one.n_objects), _remarks(one))
+        [one.name, f"{one.confidence:.3f}", str(one.n_objects), _remarks(one)]
         for one in known
     ]
-    say_table([("image", "confidence", "objects", ""), *rows])
+    if any(one.reliability is not None for one in known):
+        say("Reliability: how well stages of the training agreed on it, 0 to 1.")
+        columns.insert(1, "reliability")
+        for row, one in zip(rows, known, strict=True):
+            score = one.reliability
+            row.insert(1, "" if score is None else f"{score:.3f}")
+    say_table([columns, *rows])
 
 
 def _remarks(one: RankedImage) -> str:

@@ -26,11 +26,12 @@ from napari_semiseg.cli.options import (
     SaveOption,
     channel_numbers,
     kinds,
+    names,
 )
 from napari_semiseg.errors import SemisegError
 
 if TYPE_CHECKING:
-    from napari_semiseg.api import EvaluationReport, OutputReport
+    from napari_semiseg.api import ClassReport, EvaluationReport, OutputReport
     from napari_semiseg.segmentation.metrics import ImageScores
 
 _COLUMNS = {
@@ -179,6 +180,8 @@ def export(
     epilog=example(
         "napari-semiseg evaluate results truth",
         "napari-semiseg evaluate results truth --json scores.json",
+        "napari-semiseg evaluate results truth --task semantic --classes "
+        "cytoplasm,nucleus",
     )
 )
 def evaluate(
@@ -188,6 +191,18 @@ def evaluate(
     truth: Annotated[
         Path, typer.Argument(metavar="TRUTH", help="Folder of true masks, or a mask.")
     ],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task", help="instances (the default); semantic: masks of classes."
+        ),
+    ] = "instances",
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes", metavar="A,B,C", help="Names, without the background."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option(
@@ -196,18 +211,25 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score masks against the truth; files are matched by stem."""
+    if task not in ("instances", "semantic"):
+        raise typer.BadParameter("choose instances or semantic", param_hint="--task")
     from napari_semiseg import api
     from napari_semiseg.cli.showing import display
     from napari_semiseg.files import make_folder, write_json
 
+    report: EvaluationReport | ClassReport
     with display("Comparing") as shown:
-        report = api.evaluate(
-            predictions,
-            truth,
-            progress=lambda done, total, stem: shown.progress(
-                done, total, f"{done} of {total} images {stem}".rstrip()
-            ),
-        )
+
+        def progress(done: int, total: int, stem: str) -> None:
+            words = f"{done} of {total} images {stem}".rstrip()
+            shown.progress(done, total, words)
+
+        if task == "semantic":
+            report = api.evaluate_classes(
+                predictions, truth, names(classes), progress=progress
+            )
+        else:
+            report = api.evaluate(predictions, truth, progress=progress)
     for name in report.without_truth:
         warn(f"No truth for {name}.")
     for name in report.without_prediction:
@@ -220,7 +242,10 @@ def evaluate(
     if json_file is not None:
         make_folder(json_file.parent)
         write_json(json_file, report.as_dict())
-    say_scores(report)
+    if isinstance(report, api.ClassReport):
+        say_class_scores(report)
+    else:
+        say_scores(report)
 
 
 def _say_outputs(report: OutputReport, folder: Path, as_json: bool) -> None:
@@ -250,6 +275,19 @@ def say_scores(report: EvaluationReport) -> None:
     mean = [f"{total.mean[name]:.3f}" for name in _COLUMNS]
     rows.append((f"mean of {total.n_images} image(s)", *mean, *[""] * len(_MISTAKES)))
     rows.append(_row("all objects together", total.pooled))
+    say_table(rows)
+
+
+def say_class_scores(report: ClassReport) -> None:
+    """Print a table of scores: image by image, and of all pixels together."""
+    say("IoU of pixels (mean IoU: over the classes that occur, with the background)")
+    columns = ("mean_iou", "mean_dice", *(f"iou {name}" for name in report.total.names))
+    rows = [("image", "mean IoU", "mean Dice", *report.total.names)]
+    shown = report.images if len(report.images) <= _MANY else {}
+    for name, one in [*shown.items(), ("all pixels together", report.total)]:
+        found = one.mean
+        scores = (f"{found[c]:.3f}" if c in found else "-" for c in columns)
+        rows.append((name, *scores))
     say_table(rows)
 
 

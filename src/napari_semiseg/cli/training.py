@@ -16,6 +16,7 @@ from napari_semiseg.cli.application import (
     warn,
 )
 from napari_semiseg.cli.options import DeviceOption, JsonOption, ProjectArgument
+from napari_semiseg.learning.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.record import RunRecord
+
+_OTHERS = [name for name in METHODS if name != "actis"]
 
 
 @app.command(
@@ -36,7 +39,8 @@ if TYPE_CHECKING:
 def train(
     project: ProjectArgument,
     method: Annotated[
-        str | None, typer.Option("--method", help="actis (the default) or supervised.")
+        str | None,
+        typer.Option("--method", help=f"actis (the default), {', '.join(_OTHERS)}."),
     ] = None,
     preset: Annotated[
         str | None,
@@ -59,7 +63,7 @@ def train(
         typer.Option(
             "--network",
             help="unet (the default), unetplusplus, fpn, deeplabv3, deeplabv3plus, "
-            "pspnet, linknet or manet.",
+            "deeplabv2, pspnet, linknet, manet or enet.",
         ),
     ] = None,
     encoder: Annotated[
@@ -173,6 +177,9 @@ class TrainingLog:
             if line not in self._begun_with:
                 self._shown.line(line)
         self._begun_with += " ".join(event.get("messages") or ())
+        if event["event"] == "preparing":
+            words = f"{event['stage']}: {event['sentence']}"
+            self._shown.progress(event["step"], event["n_steps"], words)
         if event["event"] == "step":
             self._shown.progress(event["step"], event["n_steps"], _step_words(event))
 
@@ -183,7 +190,7 @@ def _lines(event: Event) -> Iterator[str]:
         yield from event.get("messages") or ()
         begin = "Going on at" if name == "resumed" else "Beginning at"
         yield f"{begin} step {event['step']} of {event['n_steps']}."
-    elif name == "step":
+    elif name in ("step", "preparing"):
         if event.get("message"):
             yield event["message"]
         if scores := event.get("scores"):
@@ -213,6 +220,8 @@ def _scores_words(scores: Mapping[str, Any]) -> str:
         "ap_actis": "precision x recall",
         "f1": "F1",
         "ap_actis_mean": "precision x recall over IoU 0.1 to 0.9",
+        "mean_iou": "mean IoU",
+        "mean_dice": "mean Dice",
     }
     parts = [
         f"{words} {known[name]:.3f}"
@@ -240,7 +249,8 @@ def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
         yield "The run was stopped; its model is that of the steps it made."
     yield f"Model: {run.model}"
     if record.scores:
-        yield f"Scores at IoU 0.5, on {record.tuned_on}: {_scores_words(record.scores)}"
+        at = "" if card["task"] == "semantic" else " at IoU 0.5"
+        yield f"Scores{at}, on {record.tuned_on}: {_scores_words(record.scores)}"
     if any(name.startswith("training") for name in record.scores):
         yield (
             "Those are the tiles it learned from: they say little about other images. "

@@ -31,6 +31,8 @@ class LabelledByTeacher:
         int64 and float32 ``(B, S, S)``.
     valid, trust
         bool and uint8 ``(B, S, S)``, as in `UnlabelledBatch`.
+    numbers
+        int64 ``(B,)``: which image each tile is of.
     """
 
     image: Tensor
@@ -38,6 +40,7 @@ class LabelledByTeacher:
     confidence: Tensor
     valid: Tensor
     trust: Tensor
+    numbers: Tensor
 
 
 _FIELDS = tuple(field.name for field in fields(LabelledByTeacher))
@@ -78,3 +81,5 @@ class Bank:
         if self._kept and "trust" not in self._kept:  # Saved before there was trust.
             unset = torch.zeros_like(self._kept["valid"], dtype=torch.uint8)
             self._kept["trust"] = unset
+        if self._kept and "numbers" not in self._kept:  # Before tiles were mixed.
+            self._kept["numbers"] = torch.arange(len(self), device=device)

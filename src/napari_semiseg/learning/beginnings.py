@@ -6,33 +6,40 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.averaged_network import members_of
 from napari_semiseg.learning.devices import place
 from napari_semiseg.learning.networks import build_network
+from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
     from napari_semiseg.learning.model import Model
     from napari_semiseg.learning.networks import SegmentationNetwork
     from napari_semiseg.learning.settings import Settings
-    from napari_semiseg.learning.training_set import TrainingSet
-
-N_CLASSES = 3  # Background, interior, boundary.
+    from napari_semiseg.learning.training_set import LabelledTile, TrainingSet
 
 
 @dataclass(frozen=True)
 class Built:
     """A network on its device, and where its weights come from.
 
-    ``settings`` are the given ones with the network that was really built; ``messages``
-    are for the user.
+    ``settings`` are the given ones with the network that was really built,
+    ``encoder_known`` tells that its encoder's weights are not random; ``messages`` are
+    for the user. ``partners`` are the further networks of a model to start from that
+    has several.
     """
 
     network: SegmentationNetwork
     settings: Settings
     sentence: str
     messages: tuple[str, ...]
+    encoder_known: bool
+    partners: tuple[SegmentationNetwork, ...] = ()
 
 
 def check(training_set: TrainingSet, start: Model | None) -> None:
@@ -53,31 +60,85 @@ def check(training_set: TrainingSet, start: Model | None) -> None:
             "All labelled tiles are set aside for validation: nothing is left to learn "
             "from. Mark at least one of them for training."
         )
-    if start is not None and start.card.n_channels != training_set.n_channels:
+    if not any(_known(tile).any() for tile in training_set.training):
         raise SemisegError(
-            f"The model to start from takes {start.card.n_channels} channel(s), but "
+            "In the labelled tiles every pixel is marked to be ignored: nothing is "
+            "left to learn from. Label objects or background in one of them."
+        )
+    for tile in training_set.labelled:
+        _check_classes(tile, training_set)
+    if start is not None:
+        _check_start(start, training_set)
+
+
+def _known(tile: LabelledTile) -> NDArray[np.bool_]:
+    told = tile.class_overrides
+    return tile.annotated if told is None else tile.annotated | (told != IGNORE)
+
+
+def _check_classes(tile: LabelledTile, training_set: TrainingSet) -> None:
+    """Refuse a tile of a semantic task that holds a class nobody has named."""
+    if training_set.task != "semantic":
+        return
+    kinds = tile.known_classes()
+    largest = int(kinds[kinds != IGNORE].max(initial=0))
+    if largest >= training_set.n_classes:
+        names = ", ".join(training_set.classes)
+        raise SemisegError(
+            f"A labelled tile of {tile.image_id or 'an image'} holds class {largest}, "
+            f"but there are only {len(training_set.classes)} ({names}): label it with "
+            "these."
+        )
+
+
+def _check_start(start: Model, training_set: TrainingSet) -> None:
+    card = start.card
+    if card.n_channels != training_set.n_channels:
+        raise SemisegError(
+            f"The model to start from takes {card.n_channels} channel(s), but "
             f"the images have {training_set.n_channels}. Start from scratch."
+        )
+    if card.task != training_set.task:
+        raise SemisegError(
+            f"The model to start from is of task {card.task}, but this one is of task "
+            f"{training_set.task}. Start from scratch."
+        )
+    if card.task == "semantic" and card.classes != training_set.classes:
+        raise SemisegError(
+            f"The model to start from knows the classes {', '.join(card.classes)}, but "
+            f"these are {', '.join(training_set.classes)}. Start from scratch."
         )
 
 
 def build(
-    settings: Settings, n_channels: int, device: torch.device, start: Model | None
+    settings: Settings,
+    training_set: TrainingSet,
+    device: torch.device,
+    start: Model | None,
 ) -> Built:
     """The network of the settings, or a copy of the start model's."""
     messages: list[str] = []
+    partners: list[SegmentationNetwork] = []
     if start is not None:
-        network = copy.deepcopy(start.network).requires_grad_(True)
+        network, *partners = members_of(
+            copy.deepcopy(start.network).requires_grad_(True)
+        )
         wanted, sentence = start.card.network, start.card.weights_source
+        known = True
     else:
         wanted = settings.network.resolve(device)
         network, report = build_network(
-            wanted, n_channels, N_CLASSES, seed=settings.seed, announce=messages.append
+            wanted,
+            training_set.n_channels,
+            training_set.n_classes,
+            seed=settings.seed,
+            announce=messages.append,
         )
-        sentence = report.sentence
+        sentence, known = report.sentence, report.source != "none"
         messages.append(sentence)
     place(network, device)
     changed = settings.model_copy(update={"network": wanted})
-    return Built(network, changed, sentence, tuple(messages))
+    return Built(network, changed, sentence, tuple(messages), known, tuple(partners))
 
 
 def announcements(
@@ -85,7 +146,7 @@ def announcements(
 ) -> list[str]:
     """What the user should know about a run before it starts."""
     said = []
-    if not unlabelled and settings.name != "supervised":
+    if not unlabelled and settings.unlabelled_images:
         said.append(
             "There is no unlabelled image to learn from: "
             "only the supervised stage runs."
@@ -95,4 +156,23 @@ def announcements(
             "No tile is set aside for validation, so that the latest weights are kept, "
             "and scores are measured on the training tiles."
         )
-    return said
+    said.extend(
+        settings.remarks([image.source.shape for image in training_set.unlabelled])
+    )
+    return [*said, *_about_classes(training_set)]
+
+
+def _about_classes(training_set: TrainingSet) -> list[str]:
+    """Which classes cannot be learned, because no labelled pixel is of them."""
+    if training_set.task != "semantic":
+        return []
+    tiles = training_set.training
+    seen = set(np.concatenate([np.unique(tile.known_classes()) for tile in tiles]))
+    names = ("background", *training_set.classes)
+    missing = [name for number, name in enumerate(names) if number not in seen]
+    if not missing:
+        return []
+    return [
+        f"No labelled pixel is of class {' or '.join(missing)}: the model cannot learn "
+        "what nobody has shown."
+    ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.methods import PlannedStage
+    from napari_semiseg.learning.stage import PlannedStage
 
 _STEPS = 2
 
@@ -15,17 +17,22 @@ _STEPS = 2
 def seconds_of(planned: PlannedStage, equipment: Equipment) -> float:
     """Seconds of one step of a stage: its losses and their gradients.
 
-    Weights, running statistics and random numbers are afterwards as they were.
+    Weights, running statistics and random numbers are afterwards as they were. What a
+    stage prepares before its first step is not measured.
     """
+    if planned.taught:
+        taught = copy.deepcopy(equipment.network).eval().requires_grad_(False)
+        equipment = replace(equipment, previous=taught)
     network, random = equipment.network, equipment.random
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     with random.unchanged(), random.own_global():
         stage = planned.make(equipment)
         network.train()
-        stage.losses(0).total.backward()  # The first one warms up.
+        middle = stage.n_steps // 2  # The first steps may cost less than the others.
+        stage.losses(middle).total.backward()  # The first one warms up.
         started = time.perf_counter()
-        for step in range(_STEPS):
-            total = stage.losses(step + 1).total
+        for _ in range(_STEPS):
+            total = stage.losses(middle).total
             total.backward()
             total.detach().item()  # A GPU is asked for the number, hence waited for.
         seconds = time.perf_counter() - started

@@ -23,13 +23,16 @@ import torch
 from napari_semiseg.learning import intensity, symmetries
 from napari_semiseg.learning.bank import Bank, LabelledByTeacher
 from napari_semiseg.learning.devices import place_images, precision
+from napari_semiseg.learning.filters import make_filter
 from napari_semiseg.learning.losses import (
     Losses,
     cross_entropy,
     pixel_weights,
     supervised_loss,
 )
-from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
+from napari_semiseg.learning.mixing import draw_boxes, draw_partners, paste
+from napari_semiseg.learning.pseudo_labels import PseudoLabels
+from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.supervised import draw_labelled
 from napari_semiseg.learning.teacher import (
     Average,
@@ -66,20 +69,14 @@ class ConsistencyStage:
         self.boundary = settings.boundary
         self.settings = stage
         self.n_steps = n_steps
-        device = equipment.device
-        self.class_weights = torch.tensor(stage.class_weights, device=device)
-        self.unlabelled_class_weights = torch.tensor(
-            stage.unlabelled_class_weights, device=device
+        self.class_weights = equipment.class_weights(stage.class_weights)
+        self.unlabelled_class_weights = equipment.class_weights(
+            stage.unlabelled_class_weights
         )
         self.geometry = geometry
-        self.optimizer = _make_optimizer(equipment.network, stage)
+        self.optimizers = (_make_optimizer(equipment.network, stage),)
         self.teacher = Average(equipment.network)
-        self.filter = PercentileFilter(
-            len(stage.class_weights),
-            stage.quantile,
-            stage.quantile_decay,
-            bias_correction=stage.bias_correction,
-        )
+        self.filter = make_filter(stage, equipment.n_classes)
         self.bank = Bank(max(stage.bank, stage.unlabelled_batch))
 
     @property
@@ -93,13 +90,13 @@ class ConsistencyStage:
     def selection(self) -> tuple[float | None, ...]:
         """From which confidence of each class the loss trusts a pixel now."""
         if not self.settings.filtering:
-            return (0.0,) * len(self.settings.class_weights)
+            return (0.0,) * self.equipment.n_classes
         return tuple(self.filter.thresholds)
 
-    @property
-    def learning_rates(self) -> tuple[float, float]:
-        """First and last learning rate of the cosine."""
-        return self.settings.learning_rate, self.settings.final_learning_rate
+    def rate(self, step: int) -> float:
+        """Cosine decay over the stage."""
+        first, last = self.settings.learning_rate, self.settings.final_learning_rate
+        return cosine(first, last, step / self.n_steps)
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -142,13 +139,18 @@ class ConsistencyStage:
         n = self.equipment.batch(settings.labelled_batch, 1)
         geometry = self.geometry if settings.warped else None
         return draw_labelled(
-            self.equipment, n, self.boundary, geometry, settings.intensity
+            self.equipment,
+            n,
+            self.boundary,
+            geometry,
+            settings.intensity,
+            copy_paste=settings.copy_paste,
         )
 
     def label_fresh_tiles(self) -> None:
         """Let the teacher label new unlabelled tiles; the first step fills a batch."""
         tools, settings = self.equipment, self.settings
-        n = tools.batch(settings.fresh, 1)
+        n = self.labelled_at_once
         missing = tools.batch(settings.unlabelled_batch, 1) - len(self.bank)
         for _ in range(max(1, -(-missing // n))):
             drawn = tools.unlabelled.draw(n, tools.random)
@@ -161,19 +163,26 @@ class ConsistencyStage:
                     pseudo.confidence,
                     drawn.valid,
                     drawn.trust,
+                    drawn.numbers,
                 )
             )
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
-        device = self.equipment.device
-        with precision(device):
-            probability = averaged_probability(
-                self.teacher.network,
-                place_images(image, device),
-                self.settings.teacher_views,
-            )
-        return PseudoLabels.of(probability)
+        with precision(self.equipment.device):
+            return PseudoLabels.of(self.class_probability(image))
+
+    def class_probability(self, image: Tensor) -> Tensor:
+        """The teacher's, averaged over flips and turns (ACTIS Eq. 1)."""
+        placed = place_images(image, self.equipment.device)
+        return averaged_probability(
+            self.teacher.network, placed, self.settings.teacher_views
+        )
+
+    @property
+    def labelled_at_once(self) -> int:
+        """Tiles the teacher labels in one pass."""
+        return self.equipment.batch(self.settings.fresh, 1)
 
     def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
         """Mask of the pixels the loss trusts, bool ``(B, *S)`` (ACTIS Eqs. 3, 4).
@@ -198,7 +207,18 @@ class ConsistencyStage:
             symmetries.apply_each(x, turns)
             for x in (tiles.label, trusted & tiles.valid, tiles.valid)
         )
-        return strong, label, selected, valid
+        if not self.settings.cutmix:
+            return strong, label, selected, valid
+        partners, found = draw_partners(tiles.numbers, random)
+        n, height, width = label.shape
+        boxes = draw_boxes(n, (height, width), self.settings.cutmix, random)
+        boxes &= found[:, None, None]
+        return (
+            paste(strong, partners, boxes),
+            paste(label, partners, boxes),
+            paste(selected, partners, boxes),
+            paste(valid, partners, boxes),
+        )
 
     def unlabelled_weight(self, step: int) -> float:
         """Rises linearly from 0 over the first ``ramp`` of the stage."""
@@ -216,7 +236,9 @@ class ConsistencyStage:
             # Not shorter than 20 steps, but in a short stage it must move all the same.
             half_life = max(half_life, min(20.0, self.n_steps / 5))
             decay = decay_of_half_life(half_life / settings.teacher_interval)
-        self.teacher.update(self.equipment.network, decay)
+        self.teacher.update(
+            self.equipment.network, decay, warm_up=settings.teacher_warm_up
+        )
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides network and optimiser."""

@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from napari_semiseg.learning.devices import place_images, precision
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Sequence
+
     from torch import Tensor, nn
 
+    from napari_semiseg.learning.networks import SegmentationNetwork
+    from napari_semiseg.learning.origin import Origin
     from napari_semiseg.learning.randomness import Randomness
     from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
+    from napari_semiseg.learning.training_set import Task
 
 
 @dataclass(eq=False)
 class Equipment:
     """Network, data and random numbers of a run.
 
-    ``batch_scale`` is halved when the GPU's memory does not suffice.
+    Attributes
+    ----------
+    network
+        The one that learns, the same object in all stages.
+    labelled, unlabelled, random, device
+        Where batches come from, and where they go.
+    origin
+        Makes further networks from the weights the run began with.
+    batch_scale
+        Halved when the GPU's memory does not suffice.
+    previous
+        The best network of the stage before, frozen and in evaluation mode, where the
+        plan says that this stage is taught by it; else None.
+    handed_on
+        What a stage leaves for later ones, by name: weights, numbers, strings. It
+        stands in every checkpoint, so a stage takes out what nobody needs any more. A
+        preparation changes it at its end alone, because it may begin anew.
+    remembered
+        What a later stage may find in memory and would else compute again, the same; it
+        is in no checkpoint.
     """
 
-    network: nn.Module
+    network: SegmentationNetwork
     labelled: LabelledSampler
     unlabelled: UnlabelledSampler
     random: Randomness
     device: torch.device
+    origin: Origin
     batch_scale: float = 1.0
+    previous: nn.Module | None = None
+    handed_on: dict[str, Any] = field(default_factory=dict)
+    remembered: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of the predictions, with the background."""
+        return self.network.n_classes
+
+    @property
+    def task(self) -> Task:
+        """What the network learns: objects, or classes of pixels."""
+        return self.labelled.task
+
+    def class_weights(self, of_instances: Sequence[float]) -> Tensor:
+        """Weight of each class in a loss, float32 ``(K,)`` on the device.
+
+        ``of_instances`` are those of background, interior and boundary; the classes of
+        a semantic task weigh alike.
+        """
+        weights = of_instances if self.task == "instances" else [1.0] * self.n_classes
+        return torch.tensor(tuple(weights), device=self.device)
 
     def batch(self, wanted: int, smallest: int = 2) -> int:
         """How many tiles to take where ``wanted`` are set; never below ``smallest``.

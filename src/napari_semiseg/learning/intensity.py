@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
 from kornia.filters import gaussian_blur2d
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def augment(x: Tensor, settings: IntensitySettings, random: Randomness) -> Tenso
     x = _where(x, _jitter(x, settings, random), settings, random)
     if settings.blur > _SMALLEST_SIGMA:
         x = _where(x, _blur(x, settings, random), settings, random)
+    if settings.poisson:
+        x = _where(x, _add_photon_noise(x, settings, random), settings, random)
     return _where(x, _add_noise(x, settings, random), settings, random)
 
 
@@ -80,3 +83,18 @@ def _add_noise(x: Tensor, settings: IntensitySettings, random: Randomness) -> Te
     """Additive normal noise; its deviation is drawn from 0.15 to 1 times ``noise``."""
     deviation = random.uniform(0.15, 1, (len(x), 1, 1, 1)) * settings.noise
     return x + deviation * settings.strength * random.normal(tuple(x.shape))
+
+
+def _add_photon_noise(
+    x: Tensor, settings: IntensitySettings, random: Randomness
+) -> Tensor:
+    """Poisson noise of a camera that counts photons: the brighter, the noisier.
+
+    A brightness of 1 is N photons, of which the deviation is 1 / sqrt(N); it is drawn
+    from 0.15 to 1 times ``poisson``. Ground below 0 emits nothing, and stays.
+    """
+    deviation = random.uniform(0.15, 1, (len(x), 1, 1, 1)) * settings.poisson
+    photons = (settings.strength * deviation).clamp_min(1e-3).pow(-2)
+    bright = x.clamp_min(0).float()
+    counted = torch.poisson(bright * photons, generator=random.fields) / photons
+    return x + counted - bright

@@ -26,7 +26,7 @@ class LayerWords:
     about_instances: str
 
 
-_ABOUT_INSTANCES = (
+ABOUT_INSTANCES = (
     "The objects in what the model predicts now. An object that you draw, change or "
     "accept is yours: the next run learns its pixels and its outline as labelled ones, "
     "and what you erase as background."
@@ -44,7 +44,7 @@ SUPERVISED_WORDS = LayerWords(
         "you mark here changes nothing in its loss; it is kept for a method that "
         "learns from unlabelled images, such as ACTIS."
     ),
-    about_instances=_ABOUT_INSTANCES,
+    about_instances=ABOUT_INSTANCES,
 )
 
 ACTIS_WORDS = LayerWords(
@@ -60,5 +60,5 @@ ACTIS_WORDS = LayerWords(
         "always or never learns the teacher's label there, however confident the "
         "teacher is."
     ),
-    about_instances=_ABOUT_INSTANCES,
+    about_instances=ABOUT_INSTANCES,
 )

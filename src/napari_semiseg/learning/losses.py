@@ -73,6 +73,31 @@ def supervised_loss(logits: Tensor, target: Tensor, class_weights: Tensor) -> Te
     )
 
 
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """``1 - 2 |p y| / (|p| + |y|)``, the mean over the classes that the target holds.
+
+    Soft Dice over the annotated pixels of the whole batch (V-Net, Milletari et al.
+    2016, without its squares). A class that nobody has labelled there is left out: its
+    loss would be 1 whatever is predicted. 0 with a gradient when no pixel is known.
+
+    Parameters
+    ----------
+    logits
+        float ``(B, K, *S)``.
+    target
+        int64 ``(B, *S)``, ``IGNORE`` where unknown.
+    """
+    known = target != IGNORE
+    n_classes = logits.shape[1]
+    truth = functional.one_hot(target.where(known, 0), n_classes).movedim(-1, 1)
+    truth = truth * known[:, None]
+    p = logits.float().softmax(1) * known[:, None]
+    over = [0, *range(2, logits.ndim)]
+    of_class = truth.sum(over)
+    dice = 2 * (p * truth).sum(over) / (p.sum(over) + of_class).clamp_min(1e-6)
+    return masked_mean(1 - dice, of_class > 0)
+
+
 def pixel_weights(target: Tensor, class_weights: Tensor) -> Tensor:
     """Weight of each pixel's class, 0 where ignored; float of ``target``'s shape."""
     known = target != IGNORE

@@ -11,11 +11,14 @@ import json
 import math
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.co_training_settings import CoTrainingSettings
+from napari_semiseg.learning.fixmatch_st import plan_fixmatch_st
+from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
 from napari_semiseg.learning.settings import (
     ActisSettings,
     Preset,
@@ -23,98 +26,34 @@ from napari_semiseg.learning.settings import (
     SupervisedSettings,
     SupervisedStageSettings,
 )
+from napari_semiseg.learning.stage import PlannedStage
+from napari_semiseg.learning.transformation_settings import ConsistencySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    import torch
-    from torch import nn
-
-    from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.losses import Losses
-
-
-class Stage(Protocol):
-    """A part of a run with one optimiser and one loss."""
-
-    name: str
-    n_steps: int
-
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Of the network's parameters."""
-        ...
-
-    @property
-    def predictor(self) -> nn.Module:
-        """The network whose predictions count."""
-        ...
-
-    @property
-    def selection(self) -> tuple[float | None, ...] | None:
-        """From which confidence of each class the loss trusts unlabelled pixels.
-
-        None of a class: none of them; None: no unlabelled pixel is in the loss.
-        """
-        ...
-
-    @property
-    def learning_rates(self) -> tuple[float, float]:
-        """First and last learning rate of the cosine."""
-        ...
-
-    @property
-    def cost(self) -> tuple[int, int]:
-        """Forward passes and samples through a network in one step."""
-        ...
-
-    def losses(self, step: int) -> Losses:
-        """The losses of one batch; ``step`` counts from 0 within the stage."""
-        ...
-
-    def after_step(self, step: int) -> None:
-        """What follows the optimiser's step."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint, besides network and optimiser."""
-        ...
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`."""
-        ...
-
-
-@dataclass(frozen=True)
-class PlannedStage:
-    """A stage that is still to be made: its name, its steps and its maker."""
-
-    name: str
-    n_steps: int
-    make: Callable[[Equipment], Stage]
 
 
 @dataclass(frozen=True)
 class Method:
     """Settings of a method and the plan of its stages.
 
-    ``plan(settings, unlabelled, restarted)`` is told whether there are unlabelled
-    images and whether the run starts from an earlier model.
+    ``plan(settings, unlabelled, restarted)`` is told how many unlabelled images there
+    are and whether the run starts from an earlier model.
     """
 
     settings: type[Settings]
-    plan: Callable[[Any, bool, bool], list[PlannedStage]]
+    plan: Callable[[Any, int, bool], list[PlannedStage]]
 
 
 def _plan_supervised(
-    settings: SupervisedSettings, unlabelled: bool, restarted: bool
+    settings: SupervisedSettings, unlabelled: int, restarted: bool
 ) -> list[PlannedStage]:
     return [_supervised(settings, settings.supervised, settings.steps)]
 
 
 def _plan_actis(
-    settings: ActisSettings, unlabelled: bool, restarted: bool
+    settings: ActisSettings, unlabelled: int, restarted: bool
 ) -> list[PlannedStage]:
     from napari_semiseg.learning.consistency import ConsistencyStage
 
@@ -149,8 +88,65 @@ def _supervised(
     )
 
 
+def _plan_consistency(
+    settings: ConsistencySettings, unlabelled: int, restarted: bool
+) -> list[PlannedStage]:
+    from napari_semiseg.learning.transformation_consistency import TransformationStage
+
+    shares = {
+        "cold": 0.0,
+        "warm": settings.warm_fraction,
+        "warm-early": settings.early_fraction,
+    }
+    # A model to start from has learned from labels already.
+    share = 0.0 if restarted else shares[settings.start]
+    first = settings.steps if not unlabelled else math.floor(settings.steps * share)
+    rest, weight = settings.steps - first, settings.consistency.consistency_weight
+    warm = restarted or first > 0
+    return [
+        PlannedStage(
+            "supervised",
+            first,
+            lambda tools: TransformationStage(
+                tools, settings, first, weight=0.0, warm=restarted
+            ),
+        ),
+        PlannedStage(
+            "consistency" if weight else "supervised",
+            rest,
+            lambda tools: TransformationStage(
+                tools, settings, rest, weight=weight, warm=warm
+            ),
+            # Over-fitted weights are what SemiCT is about.
+            begins="latest" if settings.start == "warm" else "continue",
+        ),
+    ]
+
+
+def _plan_co_training(
+    settings: CoTrainingSettings, unlabelled: int, restarted: bool
+) -> list[PlannedStage]:
+    from napari_semiseg.learning.co_training import CoTrainingStage
+
+    if not unlabelled:
+        alone = SupervisedStageSettings()
+        return [_supervised(settings, alone, settings.steps)]
+    steps = settings.steps
+    return [
+        PlannedStage(
+            CoTrainingStage.name,
+            steps,
+            lambda tools: CoTrainingStage(tools, settings, steps),
+            n_networks=2,
+        )
+    ]
+
+
 METHODS: dict[str, Method] = {
     "actis": Method(ActisSettings, _plan_actis),
+    "co-training": Method(CoTrainingSettings, _plan_co_training),
+    "consistency": Method(ConsistencySettings, _plan_consistency),
+    "fixmatch-st": Method(FixMatchStSettings, plan_fixmatch_st),
     "supervised": Method(SupervisedSettings, _plan_supervised),
 }
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import make_folder, read_json, replace_file, write_json
+from napari_semiseg.learning.averaged_network import AveragedNetwork, members_of
 from napari_semiseg.learning.devices import place, precision
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.learning.networks import SegmentationNetwork, build_network
@@ -50,6 +51,8 @@ class ModelCard(BaseModel):
         Architecture and encoder.
     n_channels, n_classes
         C of its images and K of its probabilities, with the background.
+    n_networks
+        How many networks of that kind it is made of; their probabilities are averaged.
     task, classes
         ``instances`` (K = 3) or ``semantic`` (K = classes + 1); the user's class names.
     boundary_mode
@@ -89,6 +92,7 @@ class ModelCard(BaseModel):
     network: NetworkSettings
     n_channels: Annotated[int, Field(ge=1)]
     n_classes: Annotated[int, Field(ge=2)]
+    n_networks: Annotated[int, Field(ge=1, le=8)] = 1
     task: Literal["instances", "semantic"] = "instances"
     classes: tuple[str, ...] = ("object",)
     boundary_mode: Literal["inner", "outer"] = "inner"
@@ -116,7 +120,8 @@ class Model:
     network
         Is put into evaluation mode.
     card
-        Its ``network``, ``n_channels`` and ``n_classes`` are taken from the network.
+        Its ``network``, ``n_channels``, ``n_classes`` and ``n_networks`` are taken from
+        the network.
     """
 
     def __init__(self, network: SegmentationNetwork, card: ModelCard) -> None:
@@ -125,6 +130,7 @@ class Model:
             "network": network.settings,
             "n_channels": network.n_channels,
             "n_classes": network.n_classes,
+            "n_networks": len(members_of(network)),
         }
         self.card = card.model_copy(update=facts)
 
@@ -193,18 +199,25 @@ class Model:
             When the folder holds no whole model, or one of a newer version.
         """
         card = read_card(folder)
-        network, _ = build_network(
-            card.network.model_copy(update={"weights": "none"}),
-            card.n_channels,
-            card.n_classes,
-        )
-        network.settings = card.network
+        network = _empty_network(card)
         try:
             network.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except Exception as error:
             # safetensors and torch raise several unrelated types on a bad file.
             raise _torn(folder) from error
         return cls(network, card).to(device or torch.device("cpu"))
+
+
+def _empty_network(card: ModelCard) -> SegmentationNetwork:
+    """A network that the card's weights fit."""
+    without = card.network.model_copy(update={"weights": "none"})
+    made = [
+        build_network(without, card.n_channels, card.n_classes)[0]
+        for _ in range(card.n_networks)
+    ]
+    for network in made:
+        network.settings = card.network
+    return made[0] if len(made) == 1 else AveragedNetwork(made)
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -15,6 +15,8 @@ Architecture = Literal[
     "pspnet",
     "linknet",
     "manet",
+    "deeplabv2",
+    "enet",
 ]
 
 GPU_ENCODER = "efficientnet-b5"  # The encoder of the ACTIS paper.
@@ -28,7 +30,8 @@ class NetworkSettings(BaseModel):
     ----------
     architecture
         Decoder, by its name in segmentation-models-pytorch. ``pspnet`` is the paper's
-        form: all encoder stages, dilated to stride 8.
+        form: all encoder stages, dilated to stride 8. ``deeplabv2`` and ``enet`` are
+        our own; ``enet`` is a whole network without an encoder to choose.
     encoder
         Encoder name of segmentation-models-pytorch (``tu-`` + name for any of timm), or
         ``auto``: the paper's EfficientNet-B5 on CUDA, MobileNetV2 elsewhere.
@@ -41,7 +44,9 @@ class NetworkSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Architecture = Field(
-        "unet", description="Decoder, of segmentation-models-pytorch"
+        "unet",
+        description="Decoder, of segmentation-models-pytorch; deeplabv2; or enet, a "
+        "small network for which encoder and weights mean nothing",
     )
     encoder: Annotated[str, Field(min_length=1)] = Field(
         "auto",

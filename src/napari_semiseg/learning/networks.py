@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.learning.batch_statistics import make_cautious
+from napari_semiseg.learning.deeplabv2 import DeepLabV2
 from napari_semiseg.learning.encoder_weights import WeightsReport, load_encoder_weights
+from napari_semiseg.learning.enet import ENet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,9 +133,19 @@ def build_network(
     settings = settings.resolve("cpu")
     _check_encoder(settings.encoder)
     with _own_random_state(seed):
-        body = _build_body(settings, n_channels, n_classes)
-    report = load_encoder_weights(body.get_submodule("encoder"), settings, announce)
+        body = make_cautious(_build_body(settings, n_channels, n_classes))
+    encoder = encoder_of(body)
+    report = (
+        _without_encoder(settings)
+        if encoder is None
+        else load_encoder_weights(encoder, settings, announce)
+    )
     return SegmentationNetwork(body, settings, n_channels, n_classes), report
+
+
+def encoder_of(body: nn.Module) -> nn.Module | None:
+    """The part of a network's body that pretrained weights are for, if any."""
+    return dict(body.named_children()).get("encoder")
 
 
 def pad_to_stride(image: Tensor, stride: int = STRIDE) -> Tensor:
@@ -155,11 +168,15 @@ def pad_to_stride(image: Tensor, stride: int = STRIDE) -> Tensor:
 def _build_body(
     settings: NetworkSettings, n_channels: int, n_classes: int
 ) -> nn.Module:
+    if settings.architecture == "enet":
+        return ENet(n_channels, n_classes)
     options: dict[str, object] = {}
     if settings.architecture == "pspnet":
         # smp's own default stops at the third stage, undilated: not the paper's.
         options = {"encoder_depth": 5, "upsampling": 8, "output_stride": 8}
     try:
+        if settings.architecture == "deeplabv2":
+            return DeepLabV2(settings.encoder, n_channels, n_classes)
         body: nn.Module = smp.create_model(
             settings.architecture,
             encoder_name=settings.encoder,
@@ -174,6 +191,18 @@ def _build_body(
             f"{settings.architecture}: choose another of the two."
         ) from error
     return body
+
+
+def _without_encoder(settings: NetworkSettings) -> WeightsReport:
+    """What is said of a network for which there are no weights to begin with."""
+    name = settings.architecture
+    if settings.weights not in ("auto", "none"):
+        raise SemisegError(
+            f"There are no weights for {name} to begin with: set weights to auto, or "
+            "choose another architecture."
+        )
+    sentence = f"The network {name} starts from random weights: there are no others."
+    return WeightsReport("none", 0, (), (), sentence)
 
 
 def _check_encoder(name: str) -> None:

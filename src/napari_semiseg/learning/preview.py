@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_semiseg.learning.consistency import ConsistencyStage
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.report import PreviewArrays
-from napari_semiseg.learning.teacher import averaged_probability, evaluating
+from napari_semiseg.learning.stage import LabelledAhead, PseudoLabelling
+from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.prediction.predict import predict_probability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_semiseg.geometry import Box, ImageSource
-    from napari_semiseg.learning.methods import Stage
+    from napari_semiseg.learning.stage import Stage
 
 
 def preview(
@@ -32,52 +34,52 @@ def preview(
     source: ImageSource,
     box: Box,
     trust: NDArray[np.uint8],
+    tile_size: int,
+    image_id: str = "",
 ) -> PreviewArrays:
     """Probability, label, confidence and selected pixels of one region.
 
     ``trust``, uint8 ``(*box.size)`` with values of `Trust`, is what a person said of
-    the region when the run began. In the supervised stage no pixel of an unlabelled
-    image is in the loss: nothing is selected.
+    the region when the run began; ``tile_size`` is the side of a training tile. In a
+    stage without pseudo-labels, such as the supervised one, nothing is selected; nor in
+    an image, known by its ``image_id``, of which the stage uses none.
     """
-    if not isinstance(stage, ConsistencyStage):
+    told = torch.from_numpy(np.ascontiguousarray(trust))[None]
+    if isinstance(stage, LabelledAhead):
+        pseudo, used = stage.labels_of(source, box, image_id)
+        told = told.to(pseudo.label.device)
+        return _arrays(
+            pseudo, used & stage.select(pseudo.label, pseudo.confidence, told)
+        )
+    if not isinstance(stage, PseudoLabelling):
         with evaluating(stage.predictor):
             forward = probability_forward(stage.predictor, device)
-            probability = predict_probability(
-                forward, source, region=box, device=device
-            )
-        pseudo = PseudoLabels.of(torch.from_numpy(probability)[None])
+            pseudo = _tiled(forward, device, source, box)
         return _arrays(pseudo, torch.zeros_like(pseudo.label, dtype=torch.bool))
-    if _is_training_tile(stage, box):
-        pseudo = _as_in_training(stage, source, box)
+    if set(box.size) == {tile_size}:
+        pseudo = _as_in_training(stage, device, source, box)
     else:
-        pseudo = _tiled(stage, device, source, box)
-    told = torch.from_numpy(np.ascontiguousarray(trust))[None].to(pseudo.label.device)
-    selected = stage.select(pseudo.label, pseudo.confidence, told)
-    return _arrays(pseudo, selected)
-
-
-def _is_training_tile(stage: ConsistencyStage, box: Box) -> bool:
-    return set(box.size) == {stage.equipment.labelled.size}
+        pseudo = _tiled(stage.class_probability, device, source, box)
+    told = told.to(pseudo.label.device)
+    return _arrays(pseudo, stage.select(pseudo.label, pseudo.confidence, told))
 
 
 def _as_in_training(
-    stage: ConsistencyStage, source: ImageSource, box: Box
+    stage: PseudoLabelling, device: torch.device, source: ImageSource, box: Box
 ) -> PseudoLabels:
     """In a batch as large as in training, because bits may depend on its size."""
     tile = torch.from_numpy(np.ascontiguousarray(source.read(box)))
-    n = stage.equipment.batch(stage.settings.fresh, 1)
-    batch = tile[None].expand(n, *tile.shape).contiguous()
-    pseudo = stage.pseudo_labels(batch.to(stage.equipment.device))
+    batch = tile[None].expand(stage.labelled_at_once, *tile.shape).contiguous()
+    pseudo = stage.pseudo_labels(batch.to(device))
     return PseudoLabels(pseudo.probability[:1], pseudo.label[:1], pseudo.confidence[:1])
 
 
 def _tiled(
-    stage: ConsistencyStage, device: torch.device, source: ImageSource, box: Box
+    forward: Callable[[Tensor], Tensor],
+    device: torch.device,
+    source: ImageSource,
+    box: Box,
 ) -> PseudoLabels:
-    def forward(x: Tensor) -> Tensor:
-        network, views = stage.teacher.network, stage.settings.teacher_views
-        return averaged_probability(network, x, views)
-
     probability = predict_probability(forward, source, region=box, device=device)
     return PseudoLabels.of(torch.from_numpy(probability)[None].to(device))
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 _FEWEST_PIXELS = 32  # A percentile of fewer is noise.
@@ -37,6 +39,19 @@ class PseudoLabels:
         """Hard labels of a probability map (ACTIS Eq. 2)."""
         confidence, label = probability.max(1)
         return cls(probability, label, confidence)
+
+
+def at_least(
+    thresholds: Sequence[float | None], label: Tensor, confidence: Tensor
+) -> Tensor:
+    """Pixels whose confidence reaches the threshold of their class; None: never."""
+    never = float("inf")
+    of_classes = torch.tensor(
+        [never if t is None else t for t in thresholds],
+        device=confidence.device,
+        dtype=confidence.dtype,
+    )
+    return confidence >= of_classes[label]
 
 
 class PercentileFilter:
@@ -73,13 +88,7 @@ class PercentileFilter:
 
     def select(self, label: Tensor, confidence: Tensor) -> Tensor:
         """Mask of trusted pixels, bool of ``label``'s shape (ACTIS Eq. 4)."""
-        never = float("inf")
-        thresholds = torch.tensor(
-            [never if t is None else t for t in self.thresholds],
-            device=confidence.device,
-            dtype=confidence.dtype,
-        )
-        return confidence >= thresholds[label]
+        return at_least(self.thresholds, label, confidence)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""

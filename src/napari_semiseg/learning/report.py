@@ -13,13 +13,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ImageReliability:
+    """How far the pseudo-labels of an image can be relied on.
+
+    Attributes
+    ----------
+    image_id
+        Which image.
+    score
+        How well several stages of a training agree on it, 0 to 1; None where they see
+        no object that they could agree on.
+    confidence
+        Mean confidence of the last of them, 0 to 1.
+    round
+        In which round of training its pseudo-labels are used first, from 1.
+    """
+
+    image_id: str
+    score: float | None
+    confidence: float
+    round: int
+
+
+@dataclass(frozen=True)
 class Report:
-    """One gradient step.
+    """One gradient step, or a part of what a stage does before its first one.
 
     Attributes
     ----------
     stage
-        ``supervised`` or ``consistency``.
+        Its name, such as ``supervised``.
     step, n_steps
         Steps done, of the whole run.
     losses
@@ -34,6 +57,12 @@ class Report:
         Calls of a network, and tiles (each view counted) that went through one.
     message
         Something the user should read, else None.
+    preparing
+        How far the stage's preparation is, in words: then no step was made, and there
+        are no losses. None of a gradient step.
+    reliability
+        Of the unlabelled images, the most reliable first, once a preparation has ranked
+        them; else nothing.
     """
 
     stage: str
@@ -46,6 +75,8 @@ class Report:
     forwards: int
     samples: int
     message: str | None = None
+    preparing: str | None = None
+    reliability: tuple[ImageReliability, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ size.)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semiseg.learning.randomness import Randomness
-    from napari_semiseg.learning.training_set import LabelledTile, UnlabelledImage
+    from napari_semiseg.learning.training_set import (
+        LabelledTile,
+        Task,
+        UnlabelledImage,
+    )
 
 _ATTEMPTS = 40
 _LEAST_SHARE = 0.1  # Of a whole tile's chance to be drawn.
@@ -34,8 +38,8 @@ class LabelledBatch:
     """Squares cut around labelled tiles, before augmentation.
 
     ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 4, W, W)``: instance
-    ids, annotated, valid (inside the tile), class override plus one (0: none), together
-    so that one resampling serves all.
+    ids (of a semantic task: classes), annotated, valid (inside the tile), class
+    override plus one (0: none), together so that one resampling serves all.
     """
 
     image: Tensor
@@ -55,11 +59,19 @@ class UnlabelledBatch:
     trust
         uint8 ``(B, S, S)``, values of `Trust`: what a person says of the pixels'
         pseudo-labels.
+    places
+        Where each tile lies: the number of the sampler's image, and the box in it.
     """
 
     image: Tensor
     valid: Tensor
     trust: Tensor
+    places: tuple[tuple[int, Box], ...]
+
+    @property
+    def numbers(self) -> Tensor:
+        """int64 ``(B,)``: which of the sampler's images each tile is of."""
+        return torch.tensor([n for n, _ in self.places], device=self.image.device)
 
 
 class LabelledSampler:
@@ -73,9 +85,14 @@ class LabelledSampler:
     """
 
     def __init__(
-        self, tiles: Sequence[LabelledTile], size: int, device: torch.device
+        self,
+        tiles: Sequence[LabelledTile],
+        size: int,
+        device: torch.device,
+        task: Task = "instances",
     ) -> None:
         self.size = size
+        self.task = task
         self.canvas = size + 2 * (size // 4)
         padded = [self._pad(tile) for tile in tiles]
         self._images = [torch.from_numpy(image).to(device) for image, _ in padded]
@@ -114,7 +131,7 @@ class LabelledSampler:
             widths.append((margin + missing // 2, margin + missing - missing // 2))
         image = np.pad(tile.image, [(0, 0), *widths], mode="reflect")
         inside = np.ones(tile.instances.shape, bool)
-        planes = [tile.instances, tile.annotated, inside, _overrides_plus_one(tile)]
+        planes = [*_known(tile, self.task), inside, _overrides_plus_one(tile)]
         fields = np.stack(planes).astype(np.float32)
         return image.astype(np.float32), np.pad(fields, [(0, 0), *widths])
 
@@ -131,13 +148,21 @@ class UnlabelledSampler:
 
     def draw(self, n: int, random: Randomness) -> UnlabelledBatch:
         """``n`` tiles."""
-        drawn = [self._read(*self._choose(random)) for _ in range(n)]
+        places = tuple(self._choose(random) for _ in range(n))
+        drawn = [self._read(self.images[number], box) for number, box in places]
         planes = (np.stack(plane) for plane in zip(*drawn, strict=True))
         image, valid, trust = (torch.from_numpy(p).to(self.device) for p in planes)
-        return UnlabelledBatch(image, valid, trust)
+        return UnlabelledBatch(image, valid, trust, places)
 
-    def _choose(self, random: Randomness) -> tuple[UnlabelledImage, Box]:
-        image = self.images[random.integer(len(self.images))]
+    def pad(self, plane: NDArray[Any], mode: Literal["constant", "reflect"]) -> Any:
+        """A plane ``(..., *S)`` of a drawn box in the middle of a whole tile."""
+        missing = [self.size - s for s in plane.shape[-2:]]
+        widths = [(m // 2, m - m // 2) for m in missing]
+        return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + widths, mode=mode)
+
+    def _choose(self, random: Randomness) -> tuple[int, Box]:
+        number = random.integer(len(self.images))
+        image = self.images[number]
         shape = image.source.shape
         size = tuple(min(self.size, length) for length in shape)
         for _ in range(_ATTEMPTS):
@@ -147,19 +172,16 @@ class UnlabelledSampler:
             )
             box = Box(origin, size)
             if not any(box.overlaps(other) for other in image.excluded):
-                return image, box
+                return number, box
         free = self._free_boxes(image)
-        return image, free[random.integer(len(free))]
+        return number, free[random.integer(len(free))]
 
     def _read(
         self, image: UnlabelledImage, box: Box
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
-        pixels = image.source.read(box)
-        missing = [self.size - s for s in box.size]
-        widths = [(m // 2, m - m // 2) for m in missing]
-        tile = np.pad(pixels, [(0, 0), *widths], mode="reflect")
-        inside = np.pad(np.ones(box.size, bool), widths)
-        trust = np.pad(image.read_trust(box), widths)
+        tile = self.pad(image.source.read(box), "reflect")
+        inside = self.pad(np.ones(box.size, bool), "constant")
+        trust = self.pad(image.read_trust(box), "constant")
         return np.ascontiguousarray(tile, dtype=np.float32), inside, trust
 
     def _has_room(self, image: UnlabelledImage) -> bool:
@@ -189,6 +211,14 @@ def _weight(tile: LabelledTile, size: int) -> float:
     # Of a whole tile the cut edges are unknown: half of the pixels count as all.
     share = min(1.0, max(_LEAST_SHARE, 2 * float(known.mean())))
     return share * max(1.0, tile.instances.size / size**2)
+
+
+def _known(tile: LabelledTile, task: Task) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Ids or classes of the pixels, and where they are annotated."""
+    if task == "instances":
+        return tile.instances, tile.annotated
+    kinds = tile.known_classes()
+    return np.where(kinds == IGNORE, 0, kinds), kinds != IGNORE
 
 
 def _overrides_plus_one(tile: LabelledTile) -> NDArray[np.int64]:

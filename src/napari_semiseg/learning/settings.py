@@ -7,11 +7,20 @@ our measurements say is best for 1-20 labelled tiles and minutes of training
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from annotated_types import Ge, Gt, Interval
-from pydantic import BaseModel, ConfigDict, Field
+from annotated_types import Ge, Interval
+from pydantic import Field
 
+from napari_semiseg.learning.augmentation_settings import (
+    Count,
+    Fraction,
+    Frozen,
+    GeometrySettings,
+    IntensitySettings,
+    Positive,
+)
+from napari_semiseg.learning.consistency_settings import ConsistencyStageSettings
 from napari_semiseg.learning.layer_words import (
     ACTIS_WORDS,
     SUPERVISED_WORDS,
@@ -19,64 +28,27 @@ from napari_semiseg.learning.layer_words import (
 )
 from napari_semiseg.learning.network_settings import NetworkSettings
 
-Fraction = Annotated[float, Interval(ge=0, le=1)]
-Count = Annotated[int, Ge(1)]
-Positive = Annotated[float, Gt(0)]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ActisSettings",
+    "ConsistencyStageSettings",
+    "Count",
+    "Fraction",
+    "Frozen",
+    "GeometrySettings",
+    "IntensitySettings",
+    "LayerWords",
+    "NetworkSettings",
+    "Positive",
+    "Preset",
+    "Settings",
+    "SupervisedSettings",
+    "SupervisedStageSettings",
+]
+
 Preset = Literal["default", "paper"]
-
-
-class Frozen(BaseModel):
-    """A frozen value that refuses unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class IntensitySettings(Frozen):
-    """Strong intensity augmentation, drawn anew for every sample (ACTIS 3.1: t_int)."""
-
-    strength: Annotated[float, Interval(ge=0, le=2)] = Field(
-        1.0, description="Scale of gain, offset, per-channel gain and noise"
-    )
-    probability: Fraction = Field(
-        0.75, description="Chance of each of jitter, blur and noise, per sample"
-    )
-    gamma: Annotated[float, Interval(ge=1, le=4)] = Field(
-        1.5, description="Gamma is drawn log-uniformly from 1/gamma to gamma"
-    )
-    blur: Annotated[float, Interval(ge=0, le=10)] = Field(
-        2.0, description="Largest sigma of the Gaussian blur, pixels (smallest: 0.1)"
-    )
-    noise: Annotated[float, Interval(ge=0, le=1)] = Field(
-        0.2,
-        description="Largest standard deviation of additive noise, "
-        "fraction of the normalised range",
-    )
-
-
-class GeometrySettings(Frozen):
-    """Affine and elastic augmentation of the supervised stage (ACTIS 3.2)."""
-
-    rotation: Annotated[float, Interval(ge=0, le=180)] = Field(
-        180.0, description="Largest rotation, degrees"
-    )
-    scale: Annotated[float, Interval(ge=1, le=4)] = Field(
-        1.5, description="Zoom is drawn log-uniformly from 1/scale to scale"
-    )
-    shear: Annotated[float, Interval(ge=0, le=1)] = Field(
-        0.2, description="Largest shear"
-    )
-    translation: Fraction = Field(
-        0.1, description="Largest shift, fraction of the tile's side"
-    )
-    elastic: Annotated[float, Interval(ge=0, le=20)] = Field(
-        2.0, description="Standard deviation of the elastic displacement, pixels"
-    )
-    elastic_sigma: Annotated[float, Interval(ge=2, le=64)] = Field(
-        8.0, description="Smoothness of the elastic displacement, pixels"
-    )
-    probability: Fraction = Field(
-        0.75, description="Chance of the affine and of the elastic part, per sample"
-    )
 
 
 class SupervisedStageSettings(Frozen):
@@ -87,91 +59,21 @@ class SupervisedStageSettings(Frozen):
     final_learning_rate: Positive = Field(1e-5, description="AdamW, at the last step")
     weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="AdamW")
     class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0), description="Weight of background, interior and boundary"
+        (1.0, 1.0, 4.0),
+        description="Weight of background, interior and boundary; the classes of a "
+        "semantic task weigh alike",
     )
     average_half_life: Fraction = Field(
         0.05,
         description="Half-life of the running mean of the weights, fraction of the "
         "stage's steps; the mean is what predicts. 0 switches it off",
     )
+    copy_paste: Fraction = Field(
+        0.0,
+        description="Share of the tiles that get objects of other labelled tiles, "
+        "with at most 3 of these",
+    )
     geometry: GeometrySettings = GeometrySettings()
-    intensity: IntensitySettings = IntensitySettings()
-
-
-class ConsistencyStageSettings(Frozen):
-    """Mean-teacher consistency on unlabelled tiles (ACTIS 3.1)."""
-
-    labelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Labelled tiles a step"
-    )
-    unlabelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Unlabelled tiles a step"
-    )
-    optimizer: Literal["adamw", "sgd"] = Field(
-        "adamw", description="AdamW, or the paper's SGD with Nesterov momentum"
-    )
-    learning_rate: Positive = Field(5e-4, description="Cosine decay from here")
-    final_learning_rate: Positive = Field(1e-5, description="At the last step")
-    momentum: Fraction = Field(0.9, description="Of SGD; AdamW has its own")
-    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="Of the optimizer")
-    class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0),
-        description="Weight of background, interior and boundary, labelled tiles",
-    )
-    unlabelled_class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 1.0),
-        description="The same on unlabelled tiles: a teacher that learned with weights "
-        "prefers the boundary already, weighting its labels again would compound that",
-    )
-    unlabelled_weight: Annotated[float, Ge(0)] = Field(
-        1.0, description="Weight of the loss on unlabelled tiles; 0 is the control arm"
-    )
-    ramp: Fraction = Field(
-        0.1, description="Fraction of the stage over which that weight rises from 0"
-    )
-    quantile: Fraction = Field(
-        0.2, description="Share of each class's pixels left out as least confident (k)"
-    )
-    quantile_decay: Fraction = Field(
-        0.99, description="Decay a step of the running mean of these percentiles"
-    )
-    bias_correction: bool = Field(
-        True,
-        description="Average the first percentiles evenly, so that the running mean "
-        "follows from the first step on",
-    )
-    filtering: bool = Field(True, description="Leave out unconfident pixels at all")
-    teacher_views: Literal[1, 2, 4, 8] = Field(
-        4, description="Flips and rotations the teacher's probability is averaged over"
-    )
-    teacher_half_life: Fraction = Field(
-        0.05,
-        description="Half-life of the teacher, fraction of the stage's steps; "
-        "not used when a fixed decay is given",
-    )
-    teacher_decay: Fraction | None = Field(
-        None, description="Fixed decay of the teacher at each of its updates"
-    )
-    teacher_interval: Count = Field(1, description="Steps between teacher updates")
-    momentum_teacher: bool = Field(
-        True, description="Let the teacher follow the student; off: it stays frozen"
-    )
-    bank: Count = Field(
-        24, description="Unlabelled tiles whose pseudo-labels are kept for some steps"
-    )
-    fresh: Count = Field(
-        2,
-        description="Tiles a step that the teacher labels anew, oldest first; "
-        "as many as the unlabelled batch: none is ever used twice",
-    )
-    warped: bool = Field(
-        True,
-        description="Augment the labelled tiles as in the supervised stage (affine, "
-        "elastic); off: flips and turns only, as the paper has it",
-    )
-    predict_with: Literal["teacher", "student"] = Field(
-        "teacher", description="Which network the model is in the end"
-    )
     intensity: IntensitySettings = IntensitySettings()
 
 
@@ -181,6 +83,8 @@ class Settings(Frozen):
     title: ClassVar[str]
     sentence: ClassVar[str]
     layer_words: ClassVar[LayerWords]
+    unlabelled_images: ClassVar[bool] = True
+    """Whether it learns from unlabelled images, too."""
 
     name: str
     preset: Preset = Field("default", description="Where the values come from")
@@ -210,6 +114,10 @@ class Settings(Frozen):
         "plateau", description="Middle of the best thresholds, or the single best pair"
     )
     network: NetworkSettings = NetworkSettings()
+
+    def remarks(self, shapes: Sequence[tuple[int, ...]]) -> list[str]:
+        """What the user should know of them with unlabelled images of these shapes."""
+        return []
 
     @classmethod
     def of_preset(cls, preset: Preset) -> Self:
@@ -251,6 +159,7 @@ class SupervisedSettings(Settings):
     title: ClassVar[str] = "Supervised"
     sentence: ClassVar[str] = "Learns from the labelled tiles alone."
     layer_words: ClassVar[LayerWords] = SUPERVISED_WORDS
+    unlabelled_images: ClassVar[bool] = False
 
     name: Literal["supervised"] = "supervised"
     supervised: SupervisedStageSettings = SupervisedStageSettings()

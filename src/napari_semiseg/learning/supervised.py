@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_semiseg.learning import intensity, symmetries, warps
+from napari_semiseg.learning import copying, intensity, symmetries, warps
 from napari_semiseg.learning.losses import Losses, supervised_loss
+from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.sampling import LabelledBatch
-from napari_semiseg.learning.targets import class_targets
+from napari_semiseg.learning.targets import targets_of
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
-from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,12 +51,13 @@ class SupervisedStage:
         self.boundary = settings.boundary
         self.settings = stage
         self.n_steps = n_steps
-        self.class_weights = torch.tensor(stage.class_weights, device=equipment.device)
-        self.optimizer = torch.optim.AdamW(
+        self.class_weights = equipment.class_weights(stage.class_weights)
+        optimizer = torch.optim.AdamW(
             equipment.network.parameters(),
             lr=stage.learning_rate,
             weight_decay=stage.weight_decay,
         )
+        self.optimizers = (optimizer,)
         self.average = Average(equipment.network) if stage.average_half_life else None
 
     @property
@@ -69,10 +70,10 @@ class SupervisedStage:
         """No unlabelled pixel is in this loss."""
         return None
 
-    @property
-    def learning_rates(self) -> tuple[float, float]:
-        """First and last learning rate of the cosine."""
-        return self.settings.learning_rate, self.settings.final_learning_rate
+    def rate(self, step: int) -> float:
+        """Cosine decay over the stage."""
+        first, last = self.settings.learning_rate, self.settings.final_learning_rate
+        return cosine(first, last, step / self.n_steps)
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -92,7 +93,12 @@ class SupervisedStage:
         settings = self.settings
         n = self.equipment.batch(settings.batch)
         return draw_labelled(
-            self.equipment, n, self.boundary, settings.geometry, settings.intensity
+            self.equipment,
+            n,
+            self.boundary,
+            settings.geometry,
+            settings.intensity,
+            copy_paste=settings.copy_paste,
         )
 
     def after_step(self, step: int) -> None:
@@ -122,18 +128,40 @@ def draw_labelled(
     boundary: BoundaryMode,
     geometry: GeometrySettings | None,
     intensities: IntensitySettings,
+    *,
+    copy_paste: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """A batch of augmented labelled tiles and their class targets.
 
-    Flips, turns and strong intensity always; affine and elastic with ``geometry``.
+    Flips, turns and strong intensity always; affine and elastic with ``geometry``;
+    objects of other tiles in a share ``copy_paste`` of the tiles, if there are few.
 
     Returns
     -------
     tuple[Tensor, Tensor]
         float32 ``(n, C, S, S)`` and int64 ``(n, S, S)``.
     """
+    batch = draw_squares(equipment, n, geometry, copy_paste=copy_paste)
+    target = targets_of(batch.fields, equipment.task, boundary)
+    return intensity.augment(batch.image, intensities, equipment.random), target
+
+
+def draw_squares(
+    equipment: Equipment,
+    n: int,
+    geometry: GeometrySettings | None,
+    *,
+    copy_paste: float = 0.0,
+) -> LabelledBatch:
+    """Labelled tiles of the training size, flipped and turned; warped by ``geometry``.
+
+    Their targets are still to be made, so that a further warp can act on the objects.
+    """
     sampler, random = equipment.labelled, equipment.random
     batch = sampler.draw(n, random)
+    if copy_paste and len(sampler.weights) <= copying.MOST_TILES:
+        distinct = equipment.task == "instances"
+        batch = copying.paste_objects(batch, copy_paste, random, distinct=distinct)
     if geometry is None:
         batch = sampler.centre(batch)
     else:
@@ -143,15 +171,7 @@ def draw_labelled(
             warps.resample(batch.fields, where, "nearest"),
         )
     turns = random.integers(symmetries.N_SYMMETRIES, n)
-    image = symmetries.apply_each(batch.image, turns)
-    fields = symmetries.apply_each(batch.fields, turns)
-    ids, annotated, valid, kinds = fields.unbind(1)
-    kinds = kinds.round().long() - 1
-    target = class_targets(
-        ids.round().long(),
-        annotated > 0.5,
-        valid > 0.5,
-        boundary,
-        kinds.where(kinds >= 0, IGNORE),
+    return LabelledBatch(
+        symmetries.apply_each(batch.image, turns),
+        symmetries.apply_each(batch.fields, turns),
     )
-    return intensity.augment(image, intensities, random), target

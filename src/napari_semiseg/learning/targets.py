@@ -23,6 +23,8 @@ from napari_semiseg.segmentation.classes import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_semiseg.learning.training_set import Task
+
 _SMALLEST_AREA = math.pi * (SMALLEST_DIAMETER / 2) ** 2
 
 
@@ -75,6 +77,34 @@ def class_targets(
     if overrides is None:
         return target
     return overrides.where((overrides != IGNORE) & valid, target)
+
+
+def targets_of(
+    fields: Tensor, task: Task, mode: Literal["inner", "outer"] = "inner"
+) -> Tensor:
+    """Class targets of resampled squares, see `LabelledBatch`.
+
+    Parameters
+    ----------
+    fields
+        float32 ``(B, 4, Y, X)``.
+    task, mode
+        Of a semantic task the fields hold the classes, and there is no boundary.
+
+    Returns
+    -------
+    Tensor
+        int64 ``(B, Y, X)``, ``IGNORE`` where unknown.
+    """
+    labels, annotated, valid, kinds = fields.unbind(1)
+    number = labels.round().long()
+    known, inside = annotated > 0.5, valid > 0.5
+    kinds = kinds.round().long() - 1
+    overrides = kinds.where(kinds >= 0, IGNORE)
+    if task == "instances":
+        return class_targets(number, known, inside, mode, overrides)
+    target = number.where(known & inside, IGNORE)
+    return overrides.where((overrides != IGNORE) & inside, target)
 
 
 def _neighbours(n_axes: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:

@@ -1,7 +1,7 @@
 """The one training loop: a generator of frozen reports.
 
 It knows no method: a method is a plan of stages (:mod:`learning.methods`), a stage an
-optimiser and a loss. Whoever iterates may stop at any report; all that the next step
+loss and its optimisers. Whoever iterates may stop at any report; all that the next step
 depends on is in the object, and in its checkpoint.
 """
 
@@ -10,47 +10,49 @@ from __future__ import annotations
 import copy
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.beginnings import announcements, build, check
+from napari_semiseg.learning.best import BestWeights
 from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
 from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler
 from napari_semiseg.learning.equipment import Equipment
 from napari_semiseg.learning.methods import METHODS, parse_settings
 from napari_semiseg.learning.model import Model, ModelCard
+from napari_semiseg.learning.origin import Origin
 from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
-from napari_semiseg.learning.stages import StageSequence, cosine
+from napari_semiseg.learning.stage import Ranking
+from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
-from napari_semiseg.learning.validation import score_tiles
+from napari_semiseg.learning.validation import MAIN_SCORE, DivergedError, score_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from torch import nn
+
     from napari_semiseg.geometry import Box, ImageSource
-    from napari_semiseg.learning.methods import PlannedStage, Stage
     from napari_semiseg.learning.networks import SegmentationNetwork
+    from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.stage import PlannedStage, Stage
     from napari_semiseg.learning.training_set import TrainingSet
 
 SMALLEST_BATCH_SCALE = 0.25
 
 
-class DivergedError(SemisegError):
-    """The loss is no number any more."""
-
-
 class Training:
     """A run of one method on one training set.
 
-    Iterate over it for one :class:`Report` a gradient step.
+    Iterate over it for one :class:`Report` a gradient step, and further ones while a
+    stage prepares its first step.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class Training:
         self.device = choose_device(str(device))
         self.messages: list[str] = []
         self.start_card = start.card if start else None
-        built = build(settings, training_set.n_channels, self.device, start)
+        built = build(settings, training_set, self.device, start)
         self.network, self.settings = built.network, built.settings
         self.weights_sentence = built.sentence
         self.messages.extend(built.messages)
@@ -91,14 +93,24 @@ class Training:
         unlabelled = UnlabelledSampler(training_set.unlabelled, size, self.device)
         self.equipment = Equipment(
             self.network,
-            LabelledSampler(training_set.training, size, self.device),
+            LabelledSampler(
+                training_set.training, size, self.device, training_set.task
+            ),
             unlabelled,
             random,
             self.device,
+            Origin(
+                self.network,
+                settings.seed,
+                self.device,
+                encoder_known=built.encoder_known,
+                partners=built.partners,
+            ),
         )
         self.step = 0
         self.stages = StageSequence(self._plan(), self.equipment)
-        self._best: dict[str, Any] | None = None
+        self._best = BestWeights()
+        self._unprepared: dict[str, Any] | None = None
         self._scaler = torch.amp.GradScaler(
             self.device.type, enabled=needs_gradient_scaler(self.device)
         )
@@ -149,6 +161,8 @@ class Training:
     def __iter__(self) -> Iterator[Report]:
         """Train from where it stands to the end."""
         while self.step < self.total_steps:
+            if not self.stages.prepared:
+                yield from self._prepare()
             yield self._advance()
 
     def set_total_steps(self, n_steps: int) -> None:
@@ -179,10 +193,9 @@ class Training:
 
     def model(self) -> Model:
         """The best network so far by the validation tiles, else the latest."""
-        network: SegmentationNetwork = copy.deepcopy(self.network)
-        network.load_state_dict(
-            self._best["weights"] if self._best else self.stages.predictor.state_dict()
-        )
+        network = cast("SegmentationNetwork", copy.deepcopy(self._predictor()))
+        if self._best.run is not None:
+            self._best.run.load_into(network)
         network.requires_grad_(False)
         card = make_card(
             network,
@@ -204,7 +217,15 @@ class Training:
         """
         trust = self.training_set.trust(image_id, box)
         with self.equipment.random.unchanged():
-            return preview(self.stage, self.device, source, box, trust)
+            return preview(
+                self.stage,
+                self.device,
+                source,
+                box,
+                trust,
+                self.settings.tile_size,
+                image_id,
+            )
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""
@@ -217,15 +238,36 @@ class Training:
                 "weights_report": self.weights_sentence,
                 "start_card": self.start_card
                 and self.start_card.model_dump(mode="json"),
-                "random": self.equipment.random.state(),
+                # A preparation begins anew, with the random numbers it had at first.
+                "random": self._unprepared or self.equipment.random.state(),
                 "batch_scale": self.equipment.batch_scale,
                 "scaler": self._scaler.state_dict(),
-                "best": self._best,
+                "best": self._best.state(),
                 "stages": self.stages.state(),
             },
         )
 
     # -- one step ---------------------------------------------------------------------
+
+    def _prepare(self) -> Iterator[Report]:
+        """One report for each part of the work before a stage's first step."""
+        random = self.equipment.random
+        if self._unprepared is not None:  # An earlier preparation was broken off.
+            random.load_state(self._unprepared)
+        self._unprepared = random.state()
+        parts = self.stages.prepare()
+        while True:
+            started = time.perf_counter()
+            with random.own_global():
+                sentence = next(parts, None)
+            if sentence is None:
+                break
+            yield self._report({}, time.perf_counter() - started, preparing=sentence)
+        self._unprepared = None
+        stage = self.stage
+        if isinstance(stage, Ranking) and (found := stage.reliability):
+            said = f"{len(found)} unlabelled images are ranked by their reliability."
+            yield self._report({}, 0.0, preparing=said, reliability=found)
 
     def _advance(self) -> Report:
         started = time.perf_counter()
@@ -238,31 +280,49 @@ class Training:
         self.step += 1
         ended = within + 1 >= stage.n_steps
         scores = self._validate(stage) if ended or self._validation_due() else None
+        seconds = time.perf_counter() - started
+        report = self._report(losses, seconds, coverage, scores, forwards, samples)
         if ended:
-            self.stages.end(self._best and self._best["weights"])
+            self.stages.end(self._best)
+        return report
+
+    def _report(
+        self,
+        losses: dict[str, float],
+        seconds: float,
+        coverage: float | None = None,
+        scores: dict[str, float] | None = None,
+        forwards: int = 0,
+        samples: int = 0,
+        preparing: str | None = None,
+        reliability: tuple[ImageReliability, ...] = (),
+    ) -> Report:
         message = " ".join(self.messages) or None
         self.messages.clear()
         return Report(
-            stage.name,
+            self.stage.name,
             self.step,
             self.total_steps,
             losses,
             coverage,
             scores,
-            time.perf_counter() - started,
+            seconds,
             forwards,
             samples,
             message,
+            preparing,
+            reliability,
         )
 
     def _learn(
         self, stage: Stage, within: int
     ) -> tuple[dict[str, float], float | None]:
         self.network.train()
-        rate = cosine(*stage.learning_rates, within / max(1, stage.n_steps))
-        for group in stage.optimizer.param_groups:
-            group["lr"] = rate
-        stage.optimizer.zero_grad(set_to_none=True)
+        rate = stage.rate(within)
+        for optimizer in stage.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group.get("scale", 1.0)
+            optimizer.zero_grad(set_to_none=True)
         losses = stage.losses(within)
         total = losses.total
         values = torch.stack([total, *losses.terms.values()]).detach().tolist()
@@ -272,7 +332,8 @@ class Training:
                 "rate is too high for these images. Start again with half of it."
             )
         self._scaler.scale(total).backward()
-        self._scaler.step(stage.optimizer)
+        for optimizer in stage.optimizers:
+            self._scaler.step(optimizer)
         self._scaler.update()
         coverage = None if losses.coverage is None else float(losses.coverage)
         return dict(zip(["total", *losses.terms], values, strict=True)), coverage
@@ -286,14 +347,22 @@ class Training:
         tiles = self.training_set.validation
         if not tiles:
             return None
-        scores = score_tiles(stage.predictor, tiles, self.settings, self.device)
-        if self._best is None or scores["ap"] >= self._best["ap"]:
-            weights = {k: v.clone() for k, v in stage.predictor.state_dict().items()}
-            self._best = {"ap": scores["ap"], "step": self.step, "weights": weights}
+        task = self.training_set.task
+        scores = score_tiles(stage.predictor, tiles, self.settings, self.device, task)
+        self._best.offer(scores[MAIN_SCORE[task]], self.step, stage.predictor)
         return scores
 
+    def _predictor(self) -> nn.Module:
+        """The network whose latest weights count where no validation tile judges."""
+        previous, planned = self.equipment.previous, self.stages.planned
+        unfinished = planned.begins == "fresh" and self.step < self.total_steps
+        # A network that began anew knows less than its teacher until it has ended.
+        if unfinished and previous is not None:
+            return previous
+        return self.stages.predictor
+
     def _plan(self) -> list[PlannedStage]:
-        unlabelled = bool(self.equipment.unlabelled.images)
+        unlabelled = len(self.equipment.unlabelled.images)
         restarted = self.start_card is not None
         return METHODS[self.settings.name].plan(self.settings, unlabelled, restarted)
 
@@ -310,9 +379,6 @@ class Training:
         self.equipment.random.load_state(state["random"])
         self.equipment.batch_scale = state["batch_scale"]
         self._scaler.load_state_dict(state["scaler"])
-        self._best = state["best"]
-        if self._best is not None:
-            kept = self._best["weights"]
-            self._best["weights"] = {k: v.to(self.device) for k, v in kept.items()}
+        self._best.load_state(state["best"], self.device)
         self.stages = StageSequence(self._plan(), self.equipment)
         self.stages.load_state(state["stages"])

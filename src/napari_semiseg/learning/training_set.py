@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from napari_semiseg.geometry import ArraySource, Box, ImageSource
+from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+Task = Literal["instances", "semantic"]
+N_INSTANCE_CLASSES = 3  # Background, interior, boundary.
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,8 @@ class LabelledTile:
         annotated lies on an edge that the tile's border cuts: it is ignored, and yet no
         boundary arises beside it.
     classes
-        Class of each object, 1 for those not named.
+        Class of each object, 1 for those not named. (Of a semantic task an "object" is
+        whatever has one number in a label image: usually all pixels of its class.)
     image_id, origin
         Where the tile lies.
     role
@@ -55,6 +60,27 @@ class LabelledTile:
     source: ImageSource | None = None
     clean: bool = True
     class_overrides: NDArray[np.uint8] | None = None
+
+    def known_classes(self) -> NDArray[np.uint8]:
+        """The targets of a semantic task.
+
+        Returns
+        -------
+        NDArray
+            uint8 ``(*S)``: the class of the object that a pixel belongs to, 0 on
+            annotated background, what a person gave the pixel where that is known, and
+            `IGNORE` elsewhere.
+        """
+        ids = np.maximum(self.instances, 0)
+        numbers, places = np.unique(ids, return_inverse=True)
+        kinds = [self.classes.get(n, 1) if n else 0 for n in numbers.tolist()]
+        of_pixels = np.array(kinds, np.uint8)[places].reshape(ids.shape)
+        known = self.annotated & (self.instances >= 0)
+        target = np.where(known, of_pixels, np.uint8(IGNORE))
+        if self.class_overrides is None:
+            return target
+        told = self.class_overrides != IGNORE
+        return np.where(told, self.class_overrides, target)
 
     @property
     def box(self) -> Box:
@@ -107,9 +133,17 @@ class TrainingSet:
     unlabelled: tuple[UnlabelledImage, ...] = ()
     n_channels: int = 1
     classes: tuple[str, ...] = ("object",)
-    task: Literal["instances", "semantic"] = "instances"
+    task: Task = "instances"
     pixel_size: tuple[float, ...] | None = None
     pixel_unit: str = "pixel"
+
+    @property
+    def n_classes(self) -> int:
+        """Classes a network tells apart: those of the user and the background.
+
+        Of task ``instances`` background, interior and boundary, whatever the classes.
+        """
+        return N_INSTANCE_CLASSES if self.task == "instances" else len(self.classes) + 1
 
     @property
     def training(self) -> tuple[LabelledTile, ...]:

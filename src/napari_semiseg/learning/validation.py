@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.devices import precision
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.prediction.predict import predict_probability
 from napari_semiseg.segmentation.metrics import score_image
+from napari_semiseg.segmentation.semantic import confusion, dice, mean_iou
 from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
 from napari_semiseg.segmentation.watershed import instances_from_probability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     import torch
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from napari_semiseg.learning.settings import Settings
-    from napari_semiseg.learning.training_set import LabelledTile
+    from napari_semiseg.learning.training_set import LabelledTile, Task
+
+MAIN_SCORE: dict[str, str] = {"instances": "ap", "semantic": "mean_iou"}
+"""The score by which the best weights of a run are chosen."""
+
+
+class DivergedError(SemisegError):
+    """The loss, or what the network predicts, is no number any more."""
 
 
 def probability_forward(
@@ -60,15 +71,55 @@ def score_tiles(
     tiles: Sequence[LabelledTile],
     settings: Settings,
     device: torch.device,
+    task: Task = "instances",
 ) -> dict[str, float]:
-    """Scores on labelled tiles at the thresholds that suit them best.
+    """Scores on labelled tiles; of objects at the thresholds that suit them best.
 
     Returns
     -------
     dict[str, float]
-        ``ap`` (precision x recall at IoU 0.5), ``f1``, ``s_dsb``: means over the tiles.
+        Of objects ``ap`` (precision x recall at IoU 0.5), ``f1``, ``s_dsb``: means over
+        the tiles. Of a semantic task ``mean_iou`` and ``mean_dice`` over the classes
+        that occur, background included, of all tiles together.
+
+    Raises
+    ------
+    DivergedError
+        When the network predicts no numbers any more.
     """
     probabilities = tile_probabilities(network, tiles, device)
+    if not all(np.isfinite(probability).all() for probability in probabilities):
+        raise DivergedError(
+            "The network predicts no numbers any more: the learning rate is too high "
+            "for these images. Start again with half of it."
+        )
+    if task == "semantic":
+        return score_classes(probabilities, [tile.known_classes() for tile in tiles])
+    return _score_objects(probabilities, tiles, settings)
+
+
+def score_classes(
+    probabilities: Sequence[NDArray[np.float32]], truths: Sequence[NDArray[np.uint8]]
+) -> dict[str, float]:
+    """``mean_iou`` and ``mean_dice`` of one confusion matrix; 0 without any pixel."""
+    table = sum(
+        confusion(probability.argmax(0), truth, len(probability))
+        for probability, truth in zip(probabilities, truths, strict=True)
+    )
+    assert not isinstance(table, int)
+    found = dice(table)
+    both = {
+        "mean_iou": mean_iou(table),
+        "mean_dice": float(np.nanmean(found)) if table.any() else math.nan,
+    }
+    return {name: 0.0 if math.isnan(score) else score for name, score in both.items()}
+
+
+def _score_objects(
+    probabilities: Sequence[NDArray[np.float32]],
+    tiles: Sequence[LabelledTile],
+    settings: Settings,
+) -> dict[str, float]:
     truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
     found = search_thresholds(
         probabilities,

@@ -58,6 +58,8 @@ class ImportReport:
     ``split_ids`` are the ids that covered several separate pieces; ``fixed`` says
     whether the pieces got ids of their own. ``vanished_ids`` are objects of the whole
     label image that are too thin to be seen at the reduced scale of the project.
+    ``classes`` names what was labelled in a project of task ``semantic``, where nobody
+    counts objects; else None.
     """
 
     boxes: tuple[Box, ...]
@@ -65,10 +67,13 @@ class ImportReport:
     split_ids: tuple[int, ...] = ()
     fixed: bool = False
     vanished_ids: tuple[int, ...] = ()
+    classes: tuple[str, ...] | None = None
 
     @property
     def words(self) -> str:
         """The report as a sentence or two."""
+        if self.classes is not None:
+            return f"{', '.join(self.classes)} in {len(self.boxes)} tile(s)."
         text = f"{self.n_objects} object(s) in {len(self.boxes)} tile(s)."
         if self.vanished_ids:
             text += (

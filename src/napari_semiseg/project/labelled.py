@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.project.corrections import Corrections, ObjectRecord
     from napari_semiseg.project.project import Project
-    from napari_semiseg.project.records import ImageItem, TileRecord
+    from napari_semiseg.project.records import ImageItem, Task, TileRecord
 
 _CONTEXT = 32  # Pixels of unannotated ground around corrections.
 _MARGIN = 32  # Pixels around validation tiles that serve no correction as context.
@@ -35,8 +35,9 @@ class LabelledArea:
     """A box of an image that trains or judges.
 
     In ``annotation.annotated``, edges that the box cuts through an object are False:
-    whether they are boundary depends on what lies outside. ``accepted`` marks
-    corrections outside tiles: only their own pixels are annotated.
+    whether they are boundary depends on what lies outside. (Not so in a semantic task,
+    which has no boundary.) ``accepted`` marks corrections outside tiles: only their own
+    pixels are annotated.
 
     ``class_overrides`` is uint8 ``(*S)``: the classes that a person gave pixels, which
     win over those that follow from objects; `UNSET_CLASS` elsewhere. None: no pixel.
@@ -76,9 +77,9 @@ def _tiles(project: Project, item: ImageItem) -> Iterator[LabelledArea]:
     store = AnnotationStore(project)
     for record in store.tiles(item):
         if record.state != "to do":
-            annotation = _without_cut_edges(
-                store.load(item, record.box), record.box, item
-            )
+            annotation = store.load(item, record.box)
+            if project.task == "instances":
+                annotation = _without_cut_edges(annotation, record.box, item)
             yield LabelledArea(item, record.box, annotation, record.state)
 
 
@@ -100,7 +101,8 @@ def _corrected(project: Project, item: ImageItem) -> Iterator[LabelledArea]:
     ]
     for box in joined(boxes, judging):
         found = store.read(item, box)
-        area = _area(item, box, found, objects, finished_ground(finished, box))
+        ground = finished_ground(finished, box)
+        area = _area(item, box, found, objects, ground, project.task)
         if area is not None:
             yield area
 
@@ -111,6 +113,7 @@ def _area(
     found: Corrections,
     objects: Mapping[int, ObjectRecord],
     ground: NDArray[np.bool_],
+    task: Task,
 ) -> LabelledArea | None:
     """The area of a box of corrections, None where none is left to learn from."""
     ours = found.claimed & np.isin(found.instances, list(objects))
@@ -126,7 +129,7 @@ def _area(
     return LabelledArea(
         item,
         box,
-        _without_cut_edges(annotation, box, item),
+        annotation if task == "semantic" else _without_cut_edges(annotation, box, item),
         "training",
         accepted=True,
         class_overrides=kinds.astype(np.uint8) if overridden else None,

@@ -33,7 +33,7 @@ class ExportWish(BaseModel):
 
     folder: str
     images: tuple[str, ...] = ()
-    save: tuple[str, ...] = ("instances",)
+    save: tuple[str, ...] | None = None
     objects: dict[str, JsonValue] = {}
     measurements: bool = True
 
@@ -79,7 +79,7 @@ def request_export(
     output: Path,
     *,
     images: Sequence[str] = (),
-    save: Sequence[str] = ("instances",),
+    save: Sequence[str] | None = None,
     objects: Mapping[str, JsonValue] | None = None,
     measurements: bool = True,
 ) -> Request:
@@ -92,7 +92,7 @@ def request_export(
     images
         Ids or names; none: all.
     save
-        Kinds of files.
+        Kinds of files; None: the main one of the project's task.
     objects
         Fields of `api.ObjectOptions`.
     measurements
@@ -101,7 +101,7 @@ def request_export(
     wish = ExportWish(
         folder=str(output),
         images=tuple(images),
-        save=tuple(save),
+        save=None if save is None else tuple(save),
         objects=dict(objects or {}),
         measurements=measurements,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from napari_semiseg.runs.collapse import foreground_collapsed
 from napari_semiseg.segmentation.metrics import pool, score_image
 from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
 from napari_semiseg.segmentation.watershed import instances_from_probability
@@ -16,12 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.learning.training_set import LabelledTile, TrainingSet
+    from napari_semiseg.runs.class_evaluation import ClassEvaluation
     from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
     from napari_semiseg.segmentation.thresholds import ThresholdSearch
-
-_LEAST_FOREGROUND = 0.05  # Of the true foreground; with less a model has collapsed.
-_MOST_FOREGROUND = 0.98  # Of all pixels, where the truth has less than the next:
-_MUCH_FOREGROUND = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +47,49 @@ class Evaluation:
     pooled: PooledScores
     collapsed: bool
 
+    score_words: ClassVar[str] = "precision x recall at IoU 0.5"
+
     @property
     def score(self) -> float:
         """Precision x recall at an IoU of 0.5, mean over the tiles."""
         return float(self.pooled.mean["ap_actis"])
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Scores by name, means over the tiles."""
+        return self.pooled.mean
+
+    @property
+    def card_fields(self) -> dict[str, Any]:
+        """What was tuned, as a model card has it."""
+        thresholds = self.search.thresholds
+        return {"thresholds": (thresholds.foreground, thresholds.seed)}
+
+    def as_dict(self, tiles: Sequence[LabelledTile]) -> dict[str, Any]:
+        """Ready for JSON."""
+        search = self.search
+        return {
+            "thresholds": {
+                "foreground": search.thresholds.foreground,
+                "seed": search.thresholds.seed,
+                "plateau_size": search.plateau_size,
+                "n_objects": search.n_objects,
+            },
+            "mean": self.pooled.mean,
+            "pooled": self.pooled.pooled.as_dict(),
+            "tiles": [
+                {
+                    "image_id": tile.image_id,
+                    "origin": list(tile.origin),
+                    "size": list(tile.instances.shape),
+                    **scores.as_dict(),
+                }
+                for tile, scores in zip(tiles, self.scores, strict=True)
+            ],
+        }
+
+
+AnyEvaluation: TypeAlias = "Evaluation | ClassEvaluation"
 
 
 @dataclass(frozen=True)
@@ -138,15 +175,12 @@ def has_collapsed(
     guessed = sum(
         int((tile.annotated & (objects > 0)).sum()) for objects, tile in pairs
     )
-    if true == 0:
-        return False
-    everything = guessed > _MOST_FOREGROUND * known and true < _MUCH_FOREGROUND * known
-    return guessed < _LEAST_FOREGROUND * true or everything
+    return foreground_collapsed(guessed, true, known)
 
 
 def decide(
-    new: Evaluation,
-    old: Evaluation | None,
+    new: AnyEvaluation,
+    old: AnyEvaluation | None,
     *,
     in_use: bool,
     stopped: bool,
@@ -169,7 +203,7 @@ def decide(
     stays = " The model in use stays." if in_use else ""
     if new.collapsed:
         sentence = (
-            "Its foreground collapsed: it finds no objects, or nothing else, where the "
+            "Its foreground collapsed: it finds only background, or none, where the "
             f"labels say otherwise. Label more tiles and train again.{stays}"
         )
         return Verdict(False, sentence)
@@ -187,16 +221,15 @@ def decide(
             "Mark a tile as validation to have the next one judged.",
         )
     figures = (
-        f"{new.score:.3f} against {old.score:.3f} "
-        f"(precision x recall at IoU 0.5, {judged_on})."
+        f"{new.score:.3f} against {old.score:.3f} ({new.score_words}, {judged_on})."
     )
     if new.score > old.score:
         return Verdict(True, f"It is better than the model in use: {figures}")
     return Verdict(False, f"It is not better than the model in use: {figures}{stays}")
 
 
-def named_scores(judges: Judges, evaluation: Evaluation) -> dict[str, float]:
+def named_scores(judges: Judges, evaluation: AnyEvaluation) -> dict[str, float]:
     """Scores with what they were measured on in their names: ``validation.f1``."""
     prefix = judges.role if judges.clean else f"{judges.role} (not clean)"
-    scores: dict[str, Any] = dict(evaluation.pooled.mean)
-    return {f"{prefix}.{name}": float(value) for name, value in scores.items()}
+    scores = evaluation.mean.items()
+    return {f"{prefix}.{name}": float(value) for name, value in scores}

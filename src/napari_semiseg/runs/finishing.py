@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.runs.class_evaluation import evaluate_classes
 from napari_semiseg.runs.evaluation import (
     Judges,
     decide,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.model import Model
     from napari_semiseg.learning.training import Training
     from napari_semiseg.learning.training_set import LabelledTile
-    from napari_semiseg.runs.evaluation import Evaluation, Verdict
+    from napari_semiseg.runs.evaluation import AnyEvaluation, Verdict
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.trainable import Ending
@@ -116,7 +117,9 @@ class Finisher:
         tiles: Sequence[LabelledTile],
         probabilities: Sequence[NDArray[np.float32]],
         altered: Sequence[Sequence[NDArray[np.float32]]] = (),
-    ) -> Evaluation:
+    ) -> AnyEvaluation:
+        if model.card.task == "semantic":
+            return evaluate_classes(tiles, probabilities, model.card.classes)
         return evaluate(
             tiles,
             probabilities,
@@ -132,7 +135,7 @@ class Finisher:
         """Further views of the tiles if the model was trained on them."""
         from napari_semiseg.learning.tuning import altered_probabilities
 
-        if judges.role != "training":
+        if judges.role != "training" or model.card.task == "semantic":
             return []
         if self._training.settings.threshold_rule == "best":  # As it was published.
             return []
@@ -141,15 +144,16 @@ class Finisher:
     def _judge(
         self,
         judges: Judges,
-        evaluation: Evaluation,
+        evaluation: AnyEvaluation,
         probabilities: Sequence[NDArray[np.float32]],
         ending: Ending,
         should_stop: Callable[[], bool],
         write: Callable[..., Event],
-    ) -> tuple[Verdict, Evaluation | None]:
+    ) -> tuple[Verdict, AnyEvaluation | None]:
         """Compare with the model in use on tiles that are clean for both."""
         used = model_in_use(self._run.project_folder, without=self._run)
-        new, old, words = evaluation, None, None
+        new: AnyEvaluation = evaluation
+        old, words = None, None
         shared = [] if used is None else self._clean_for(used, judges)
         earlier = self._load(used) if used is not None and shared else None
         if earlier is not None:
@@ -198,20 +202,18 @@ class Finisher:
             _LOG.warning("The model in use cannot be compared with: %s", error)
             return None
         known = self._training.training_set
-        fits = (known.n_channels, known.task) == (
-            model.card.n_channels,
-            model.card.task,
-        )
-        return model if fits else None
+        card = model.card
+        fits = (known.n_channels, known.task) == (card.n_channels, card.task)
+        same = known.task == "instances" or known.classes == card.classes
+        return model if fits and same else None
 
     def _save(
         self,
         model: Model,
         judges: Judges,
-        evaluation: Evaluation,
+        evaluation: AnyEvaluation,
         scores: Mapping[str, float],
     ) -> None:
-        thresholds = evaluation.search.thresholds
         trained_on = tuple(
             tile.model_copy(update={"image_hash": self._hashes.get(tile.image_id, "")})
             for tile in model.card.trained_on
@@ -219,7 +221,7 @@ class Finisher:
         model.card = model.card.model_copy(
             update={
                 "name": self._run.id,
-                "thresholds": (thresholds.foreground, thresholds.seed),
+                **evaluation.card_fields,
                 "tuned_on": judges.words,
                 "scores": dict(scores),
                 "trained_on": trained_on,

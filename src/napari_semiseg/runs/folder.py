@@ -104,6 +104,11 @@ class RunFolder:
         return self.path / "report"
 
     @property
+    def reliability(self) -> Path:
+        """How reliable the run found each unlabelled image's pseudo-labels, a table."""
+        return self.report / "reliability.csv"
+
+    @property
     def last_checkpoint(self) -> Path:
         """Where the newest checkpoint is written."""
         return self.path / "checkpoint" / "last.safetensors"

@@ -83,10 +83,6 @@ def train(
         another process trains in this run. Later failures stand in the record.
     """
     project = Project.open(project_folder)
-    if project.task != "instances":
-        raise SemisegError(
-            "Only projects of task instances can be trained yet, not semantic ones."
-        )
     if run is None:
         run = RunFolder.create(project.folder, _seeded(settings, seed).name)
     with run.lock(), _failure_noted(run), _calm_threads(run, threads):

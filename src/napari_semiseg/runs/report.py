@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from napari_semiseg.runs.evaluation import Evaluation, Judges, Verdict
+    from napari_semiseg.runs.evaluation import AnyEvaluation, Judges, Verdict
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
 
@@ -52,33 +52,16 @@ def write_metrics(path: Path, steps: Sequence[Event]) -> None:
 def write_scores(
     path: Path,
     judges: Judges,
-    evaluation: Evaluation,
+    evaluation: AnyEvaluation,
     verdict: Verdict,
-    previous: Evaluation | None,
+    previous: AnyEvaluation | None,
 ) -> None:
     """Write what was measured, on what, tile by tile, and what was concluded."""
-    search = evaluation.search
     content = {
         "measured_on": judges.words,
         "tuned_on": judges.words,
-        "thresholds": {
-            "foreground": search.thresholds.foreground,
-            "seed": search.thresholds.seed,
-            "plateau_size": search.plateau_size,
-            "n_objects": search.n_objects,
-        },
-        "mean": evaluation.pooled.mean,
-        "pooled": evaluation.pooled.pooled.as_dict(),
-        "tiles": [
-            {
-                "image_id": tile.image_id,
-                "origin": list(tile.origin),
-                "size": list(tile.instances.shape),
-                **scores.as_dict(),
-            }
-            for tile, scores in zip(judges.tiles, evaluation.scores, strict=True)
-        ],
-        "model_in_use_before": None if previous is None else previous.pooled.mean,
+        **evaluation.as_dict(judges.tiles),
+        "model_in_use_before": None if previous is None else previous.mean,
         "collapsed": evaluation.collapsed,
         "accepted": verdict.accepted,
         "verdict": verdict.sentence,

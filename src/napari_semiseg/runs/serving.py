@@ -14,8 +14,9 @@ in ``events.jsonl``:
     As a run's, the former with ``model``. Whatever fails is refused: ``request``,
     ``sentence``.
 ``ranked``
-    ``request, image_id, confidence, n_objects, done, total``; with a ``sentence`` and
-    nulls for an image that cannot be read. At the end ``ranked_all``.
+    ``request, image_id, confidence, n_objects, reliability, done, total``; with a
+    ``sentence`` and nulls for an image that cannot be read. ``reliability`` is null but
+    for images that the training of the model has ranked. At the end ``ranked_all``.
 ``exporting``
     ``request, image`` (its name), ``number, total`` (images), ``done, tiles``; at most
     five a second.

@@ -9,7 +9,7 @@ from napari_semiseg.runs.checkpoints import Saved
 from napari_semiseg.runs.previews import Previewing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_semiseg.runs.events import Event
 
@@ -17,7 +17,7 @@ Ending = Literal["finished", "stopped", "interrupted"]
 
 
 class Step(Protocol):
-    """What one step reports; see the training loop's ``Report``."""
+    """What one step, or a part of a preparation, reports; see ``Report``."""
 
     @property
     def stage(self) -> str: ...  # noqa: D102
@@ -39,6 +39,23 @@ class Step(Protocol):
     def samples(self) -> int: ...  # noqa: D102
     @property
     def message(self) -> str | None: ...  # noqa: D102
+    @property
+    def preparing(self) -> str | None: ...  # noqa: D102
+    @property
+    def reliability(self) -> Sequence[Reliability]: ...  # noqa: D102
+
+
+class Reliability(Protocol):
+    """How far an image's pseudo-labels can be relied on; see ``ImageReliability``."""
+
+    @property
+    def image_id(self) -> str: ...  # noqa: D102
+    @property
+    def score(self) -> float | None: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+    @property
+    def round(self) -> int: ...  # noqa: D102
 
 
 class Trainable(Saved, Previewing, Protocol):

@@ -29,15 +29,23 @@ from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.memory import MemoryMeter
 from napari_semiseg.runs.previews import answer_preview
 from napari_semiseg.runs.record import RunRecord
+from napari_semiseg.runs.reliability import write_reliability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_semiseg.runs.control import Request
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.previews import SourceOf
-    from napari_semiseg.runs.trainable import Ending, Finish, Outcome, Step, Trainable
+    from napari_semiseg.runs.trainable import (
+        Ending,
+        Finish,
+        Outcome,
+        Reliability,
+        Step,
+        Trainable,
+    )
 
 _LOG = logging.getLogger(__name__)
 _POLL = 0.1  # Seconds between two looks at the requests while paused.
@@ -146,6 +154,17 @@ class TrainingRun:
             self._take(report)
 
     def _take(self, report: Step) -> None:
+        if report.preparing is not None:
+            self._write(
+                "preparing",
+                stage=report.stage,
+                n_steps=report.n_steps,
+                sentence=report.preparing,
+                message=report.message,
+            )
+            if report.reliability:
+                self._rank(report.reliability)
+            return
         broken = [n for n, value in report.losses.items() if not math.isfinite(value)]
         saved = not broken and self._checkpoints.due()
         if saved:
@@ -155,6 +174,15 @@ class TrainingRun:
         if broken:
             self._checkpoints.distrust(report.step)
             raise NotFiniteError(report.step, broken)
+
+    def _rank(self, images: Sequence[Reliability]) -> None:
+        """Keep how reliable each image is: the least reliable are to label next."""
+        write_reliability(self._run.reliability, images)
+        ranked = [
+            {"image_id": one.image_id, "score": one.score, "round": one.round}
+            for one in images
+        ]
+        self._write("reliability", images=ranked)
 
     def _shrink(self, error: Exception) -> None:
         """Go on with half the batch if that can help; else raise."""

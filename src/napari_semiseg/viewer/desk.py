@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_semiseg.viewer.annotating import Annotating
     from napari_semiseg.viewer.autosave import Autosave
     from napari_semiseg.viewer.background import Background
     from napari_semiseg.viewer.exporting import Exporting
-    from napari_semiseg.viewer.image_view import ImageView
+    from napari_semiseg.viewer.images.image_view import ImageView
     from napari_semiseg.viewer.keys import Keys
-    from napari_semiseg.viewer.looking import Looking
-    from napari_semiseg.viewer.reviewing import Reviewing
+    from napari_semiseg.viewer.review.reviewing import Reviewing
     from napari_semiseg.viewer.server import Server
     from napari_semiseg.viewer.session import Session
-    from napari_semiseg.viewer.teacher_layers import TeacherLayers
-    from napari_semiseg.viewer.tiles_layer import TilesLayer
-    from napari_semiseg.viewer.training import Training
+    from napari_semiseg.viewer.teacher.looking import Looking
+    from napari_semiseg.viewer.teacher.teacher_layers import TeacherLayers
+    from napari_semiseg.viewer.tiles.annotating import Annotating
+    from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
+    from napari_semiseg.viewer.training.training import Training
 
 
 @dataclass(eq=False)

@@ -9,27 +9,27 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.project import Project
-from napari_semiseg.viewer.annotating import Annotating
 from napari_semiseg.viewer.autosave import Autosave
 from napari_semiseg.viewer.background import Background
-from napari_semiseg.viewer.closing import ClosingQuestion
 from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.exporting import Exporting
-from napari_semiseg.viewer.image_view import ImageView
+from napari_semiseg.viewer.images.image_view import ImageView
 from napari_semiseg.viewer.keys import Keys
-from napari_semiseg.viewer.looking import Looking
 from napari_semiseg.viewer.menu import Menu
 from napari_semiseg.viewer.panels.annotate import AnnotatePanel
 from napari_semiseg.viewer.panels.export import ExportPanel
 from napari_semiseg.viewer.panels.images import ImagesPanel
 from napari_semiseg.viewer.panels.review import ReviewPanel
 from napari_semiseg.viewer.panels.train import TrainPanel
-from napari_semiseg.viewer.reviewing import Reviewing
+from napari_semiseg.viewer.review.reviewing import Reviewing
 from napari_semiseg.viewer.server import Server
 from napari_semiseg.viewer.session import Session
-from napari_semiseg.viewer.teacher_layers import TeacherLayers
-from napari_semiseg.viewer.tiles_layer import TilesLayer
-from napari_semiseg.viewer.training import Training
+from napari_semiseg.viewer.teacher.looking import Looking
+from napari_semiseg.viewer.teacher.teacher_layers import TeacherLayers
+from napari_semiseg.viewer.tiles.annotating import Annotating
+from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
+from napari_semiseg.viewer.training.closing import ClosingQuestion
+from napari_semiseg.viewer.training.training import Training
 from napari_semiseg.viewer.widgets.header import Header, Lines
 from napari_semiseg.viewer.widgets.step import Step
 

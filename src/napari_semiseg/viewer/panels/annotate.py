@@ -13,21 +13,21 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_semiseg.viewer.annotation_layer import IGNORE
 from napari_semiseg.viewer.counted import counted
-from napari_semiseg.viewer.importing import Importing
 from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
 from napari_semiseg.viewer.panels.import_button import ImportButton
-from napari_semiseg.viewer.suggesting import Suggesting
-from napari_semiseg.viewer.thumbnails import Thumbnails
-from napari_semiseg.viewer.tiles_layer import STATE_COLOURS
+from napari_semiseg.viewer.tiles.annotation_layer import IGNORE
+from napari_semiseg.viewer.tiles.importing import Importing
+from napari_semiseg.viewer.tiles.suggesting import Suggesting
+from napari_semiseg.viewer.tiles.thumbnails import Thumbnails
+from napari_semiseg.viewer.tiles.tiles_layer import STATE_COLOURS
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.panel import Panel
 from napari_semiseg.viewer.widgets.strip import Strip, StripEntry
 
 if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk
-    from napari_semiseg.viewer.tile_book import PlacedTile
+    from napari_semiseg.viewer.tiles.tile_book import PlacedTile
 
 _MARKS = {"to do": "?", "training": "✓", "validation": "V", "no objects": "0"}
 _LEGEND = "? to do   ✓ done   V for validation   0 no objects"

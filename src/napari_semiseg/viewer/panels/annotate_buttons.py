@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QPushButton
 
-    from napari_semiseg.viewer.annotating import Annotating
-    from napari_semiseg.viewer.label_tools import LabelTools
-    from napari_semiseg.viewer.tiles_layer import TilesLayer
+    from napari_semiseg.viewer.tiles.annotating import Annotating
+    from napari_semiseg.viewer.tiles.label_tools import LabelTools
+    from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
 
     Table = dict[str, tuple[str, str, Callable[[], object]]]
 

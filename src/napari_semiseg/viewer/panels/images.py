@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.viewer.adding import AXES_WORDS, Adding, AxesQuestion
 from napari_semiseg.viewer.counted import counted
+from napari_semiseg.viewer.images.adding import AXES_WORDS, Adding, AxesQuestion
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.image_list import ImageList
 from napari_semiseg.viewer.widgets.panel import Panel

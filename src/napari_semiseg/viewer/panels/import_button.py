@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QSizePolicy
 
-from napari_semiseg.viewer.importing import Importing, LabelSource
+from napari_semiseg.viewer.tiles.importing import Importing, LabelSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

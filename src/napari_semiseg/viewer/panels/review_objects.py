@@ -12,7 +12,7 @@ from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 
 if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk
-    from napari_semiseg.viewer.object_tool import Clicking
+    from napari_semiseg.viewer.review.object_tool import Clicking
     from napari_semiseg.viewer.widgets.panel import Panel
 
 _SURE = 4000  # Milliseconds in which a second press means it.

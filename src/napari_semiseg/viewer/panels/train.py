@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QTimer
 
-from napari_semiseg.viewer.earlier_runs import EarlierRuns, earlier_runs, title_of
-from napari_semiseg.viewer.pace import PaceBook
-from napari_semiseg.viewer.run_words import short_words
+from napari_semiseg.viewer.training.earlier_runs import (
+    EarlierRuns,
+    earlier_runs,
+    title_of,
+)
+from napari_semiseg.viewer.training.pace import PaceBook
+from napari_semiseg.viewer.training.run_words import short_words
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
 from napari_semiseg.viewer.widgets.panel import Panel
 from napari_semiseg.viewer.widgets.run_progress import RunProgress
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_semiseg.viewer.desk import Desk
-    from napari_semiseg.viewer.run_view import RunView
+    from napari_semiseg.viewer.training.run_view import RunView
 
 _MEANWHILE = (
     "Paint on meanwhile, or look at other images: their layers show what has been "

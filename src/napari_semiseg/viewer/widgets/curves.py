@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QShowEvent
 
-    from napari_semiseg.viewer.run_view import Curves
-    from napari_semiseg.viewer.traces import Curve
+    from napari_semiseg.viewer.training.run_view import Curves
+    from napari_semiseg.viewer.training.traces import Curve
 
 _HEIGHT = 130
 _LEAST = 1e-12  # A loss of 0 has no logarithm.

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_semiseg.viewer.run_words import duration_words
+from napari_semiseg.viewer.training.run_words import duration_words
 from napari_semiseg.viewer.widgets.wheel import guard_wheel
 
 MINUTES = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 480)

@@ -8,7 +8,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Interval, Le, Lt, MultipleOf
+from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ class FieldKind:
     choices
         Of a ``choice``.
     parts
-        Of a ``tuple``, one each.
+        Of a ``tuple``, one each; of a ``list``, that of all its numbers, and ``bounds``
+        are those of its length.
     optional
         Whether None is allowed.
     """
 
-    kind: Literal["int", "float", "bool", "text", "choice", "tuple", "group"]
+    kind: Literal["int", "float", "bool", "text", "choice", "tuple", "list", "group"]
     bounds: Bounds = Bounds()
     choices: tuple[Any, ...] = ()
     parts: tuple[FieldKind, ...] = ()
@@ -87,7 +88,9 @@ def _kind(annotation: Any, metadata: tuple[Any, ...]) -> FieldKind:
         return _optional(annotation, parts, metadata)
     if origin is Literal:
         return FieldKind("choice", choices=parts)
-    if origin is tuple and Ellipsis not in parts:
+    if origin is tuple and parts[-1] is Ellipsis:
+        return FieldKind("list", _lengths(metadata), parts=(_kind(parts[0], ()),))
+    if origin is tuple:
         return FieldKind("tuple", parts=tuple(_kind(part, ()) for part in parts))
     return _plain(annotation, metadata)
 
@@ -116,6 +119,17 @@ def _optional(
     return FieldKind(
         inner.kind, inner.bounds, inner.choices, inner.parts, inner.model, optional=True
     )
+
+
+def _lengths(metadata: tuple[Any, ...]) -> Bounds:
+    low: float | None = None
+    high: float | None = None
+    for rule in metadata:
+        if isinstance(rule, (Len, MinLen)):
+            low = rule.min_length
+        if isinstance(rule, (Len, MaxLen)):
+            high = rule.max_length
+    return Bounds(low, high)
 
 
 def _bounds(metadata: tuple[Any, ...]) -> Bounds:

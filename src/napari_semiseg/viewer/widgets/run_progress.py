@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
 
-from napari_semiseg.viewer.run_words import (
+from napari_semiseg.viewer.training.run_words import (
     explanation,
     headline,
     place_words,
@@ -19,7 +19,7 @@ from napari_semiseg.viewer.widgets.fold import Fold
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
-    from napari_semiseg.viewer.run_view import RunView
+    from napari_semiseg.viewer.training.run_view import RunView
     from napari_semiseg.viewer.widgets.curves import CurvesPlot
 
 _LOG_HEIGHT = 140

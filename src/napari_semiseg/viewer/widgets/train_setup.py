@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWi
 
 from napari_semiseg.learning.methods import METHODS, make_settings
 from napari_semiseg.runs.launch import FROM_SCRATCH
-from napari_semiseg.viewer.run_words import duration_words
-from napari_semiseg.viewer.training_choice import TrainingChoice
+from napari_semiseg.viewer.training.run_words import duration_words
+from napari_semiseg.viewer.training.training_choice import TrainingChoice
 from napari_semiseg.viewer.widgets.buttons import allow, note
 from napari_semiseg.viewer.widgets.effort import EffortEdit
 from napari_semiseg.viewer.widgets.fold import Fold

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semiseg.viewer.widgets.list_edit import ListEdit
 from napari_semiseg.viewer.widgets.wheel import guard_wheel
 
 if TYPE_CHECKING:
@@ -241,6 +242,8 @@ def edit_for(kind: FieldKind, unit: str = "") -> Any:
 def _plain_edit(kind: FieldKind, unit: str) -> Any:
     if kind.kind == "tuple":
         return TupleEdit(tuple(edit_for(part) for part in kind.parts))
+    if kind.kind == "list":
+        return ListEdit(kind)
     if kind.kind == "choice":
         return ChoiceEdit(kind.choices)
     if kind.kind == "bool":

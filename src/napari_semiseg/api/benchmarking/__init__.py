@@ -1,0 +1,1 @@
+"""Which method helps on these images: arms trained alike and compared on the truth."""

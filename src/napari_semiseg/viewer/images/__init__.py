@@ -1,0 +1,1 @@
+"""Images into the project, and one of them in view."""

@@ -1,0 +1,158 @@
+"""How sure the model is of each image, and which one to look at next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_semiseg.errors import SemisegError
+from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
+
+if TYPE_CHECKING:
+    from napari_semiseg.runs.events import Event
+    from napari_semiseg.viewer.desk import Desk
+
+
+class Ranking(QObject):
+    """Has the server rank the images, and goes through them.
+
+    Attributes
+    ----------
+    queue
+        What is known of the images.
+    progress
+        How many images are ranked, of how many.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.session)
+        self._desk = desk
+        self.queue = ImageQueue()
+        self.progress = (0, 0)
+        self._request: str | None = None
+        self._going = False  # Whether to go to the first image once all are known.
+        self._finished: dict[str, bool] = {}
+        desk.session.project_changed.connect(self._on_project)
+        desk.session.image_changed.connect(self._on_image)
+        desk.session.tiles_changed.connect(self._on_tiles)
+        desk.session.model_changed.connect(self.forget)
+        desk.server.ranked.connect(self._hear)
+
+    def close(self) -> None:
+        """Let go of the others."""
+        self._desk.session.project_changed.disconnect(self._on_project)
+        self._desk.session.image_changed.disconnect(self._on_image)
+        self._desk.session.tiles_changed.disconnect(self._on_tiles)
+        self._desk.session.model_changed.disconnect(self.forget)
+        self._desk.server.ranked.disconnect(self._hear)
+
+    @property
+    def busy(self) -> bool:
+        """Whether images are being ranked."""
+        return self._request is not None
+
+    def why_not(self) -> str | None:
+        """Why images cannot be ranked now, a sentence; None: they can."""
+        project = self._desk.session.project
+        if project is None:
+            return "Open a project first."
+        if not project.images:
+            return "Add images first."
+        if self._desk.looking.model is None:
+            return "Train a model first: then it can say where it is unsure."
+        return None
+
+    def rank(self) -> None:
+        """Find out how sure the model in use is of each image."""
+        if self.why_not() or self.busy:
+            return
+        self._request = self._desk.server.ask_rank()
+        self.progress = (0, len(self._desk.session.opened.images))
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Leave it; what is known stays."""
+        self._going = False
+        if self._request is not None:
+            self._desk.server.cancel(self._request)
+
+    def finished(self) -> set[str]:
+        """Ids of the images that have a finished tile."""
+        project = self._desk.session.project
+        for item in project.images if project else ():
+            if item.id not in self._finished:
+                try:
+                    tiles = self._desk.session.annotations.tiles(item)
+                except SemisegError:
+                    tiles = []
+                self._finished[item.id] = any(tile.finished for tile in tiles)
+        return {image_id for image_id, found in self._finished.items() if found}
+
+    def upcoming(self) -> QueuedImage | None:
+        """The image that is most worth a look; None: none is known."""
+        return self.queue.next_one(self.finished())
+
+    def go_next(self) -> None:
+        """Put the image in view that is most worth a look, as soon as it is known."""
+        reason = self.why_not()
+        if reason is not None:
+            self._desk.session.say(reason)
+            return
+        if not len(self.queue):
+            self._going = True
+            self.rank()
+            return
+        following = self.upcoming()
+        if following is None:
+            words = "You have seen all images since they were ranked: rank them again."
+            self._desk.session.say(words)
+            return
+        self.go(following.image_id)
+
+    def go(self, image_id: str) -> None:
+        """Put an image of the queue in view."""
+        project = self._desk.session.opened
+        self.queue.visit(image_id)
+        self._desk.images.show(project.image(image_id))
+        self.changed.emit()
+
+    def _hear(self, event: Event) -> None:
+        if self._request is None or event.get("request") != self._request:
+            return
+        name = event["event"]
+        if name == "ranked":
+            self.queue.put(QueuedImage.of(event))
+            self.progress = (event["done"], event["total"])
+        else:
+            self._request = None
+            going, self._going = self._going, False
+            if name == "refused":
+                self._desk.session.say(event["sentence"], problem=True)
+            elif name == "ranked_all" and going and self.upcoming() is not None:
+                self.go_next()
+        self.changed.emit()
+
+    def forget(self) -> None:
+        """What was known of the images was another model's."""
+        self.cancel()
+        self._request = None
+        self.queue.clear()
+        self.progress = (0, 0)
+        self.changed.emit()
+
+    def _on_project(self) -> None:
+        self._finished.clear()
+        self.forget()
+
+    def _on_image(self) -> None:
+        item = self._desk.session.item
+        if item is not None:
+            self.queue.visit(item.id)
+            self.changed.emit()
+
+    def _on_tiles(self, image_id: str) -> None:
+        self._finished.pop(image_id, None)
+        self.changed.emit()

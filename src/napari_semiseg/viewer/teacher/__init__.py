@@ -1,0 +1,1 @@
+"""What the teacher sees, in layers that a person corrects."""

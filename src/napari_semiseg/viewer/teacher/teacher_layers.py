@@ -1,0 +1,299 @@
+"""The layers that the teacher fills and a person corrects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_semiseg.project.owners import Owner
+from napari_semiseg.segmentation.watershed import Thresholds
+from napari_semiseg.viewer.teacher.answer_work import AnswerWork, Chosen
+from napari_semiseg.viewer.teacher.edit_layers import EditLayers
+from napari_semiseg.viewer.teacher.person_acts import PersonActs
+from napari_semiseg.viewer.teacher.teacher_planes import Answer
+from napari_semiseg.viewer.teacher.view_keeper import ViewKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semiseg.geometry import Box
+    from napari_semiseg.learning.layer_words import LayerWords
+    from napari_semiseg.segmentation.classes import BoundaryMode
+    from napari_semiseg.segmentation.watershed import Form
+    from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.teacher.layer_making import Plane
+    from napari_semiseg.viewer.teacher.strokes import Stroke
+
+_LARGEST_OUTLINED = 2048  # Outlines of larger images cost some 0.4 s a change.
+
+
+class TeacherLayers(QObject):
+    """Three editable layers: objects, classes, and the mask of trusted pixels.
+
+    They show one window of the image in view: all of it, or 2048 x 2048 pixels of a
+    larger one. The window follows `Session.image_changed` and `look_elsewhere`.
+
+    What a person does on them is saved at once, and taken back by napari's undo.
+    """
+
+    changed = Signal()
+    """Something else is shown: after a stroke, an act, an answer, another image."""
+    window_changed = Signal()
+    """The window lies elsewhere, or there is none; nothing is known in it yet."""
+    wanted = Signal(object)
+    """A `Box` that somebody needs and that the teacher has not looked at yet."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.session)
+        self._desk = desk
+        self._session = desk.session
+        self._keeper = ViewKeeper(desk, self)
+        self._layers = EditLayers(desk.viewer, self, self.undo, self.redo)
+        self._work = AnswerWork(desk.background, lambda: self.holding, self)
+        self._acts = PersonActs(desk, self._keeper, self)
+        self._closed = False
+        for signal, slot in self._connections():
+            signal.connect(slot)
+
+    @property
+    def window(self) -> Box | None:
+        """Where the layers lie in the image in view, in its working pixels.
+
+        None: no image is in view. It is known before the layers can be used.
+        """
+        return self._keeper.window
+
+    @property
+    def ready(self) -> bool:
+        """Whether the window is shown and can be corrected."""
+        return self._keeper.view is not None
+
+    @property
+    def holding(self) -> bool:
+        """Whether the user is painting: answers wait until the mouse is released."""
+        return self._layers.held
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer or other thresholds are being worked in."""
+        return self._work.busy or (self.window is not None and not self.ready)
+
+    @property
+    def thresholds(self) -> Chosen:
+        """The thresholds in force."""
+        rules = self._work.rules
+        levels = rules.thresholds
+        return Chosen(levels.foreground, levels.seed, rules.min_size)
+
+    def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
+        """Use other thresholds; objects follow in the background, newest wins."""
+        thresholds = Thresholds(foreground, seed)
+        self._work.change_rules(thresholds=thresholds, min_size=min_size)
+
+    def set_rules(self, boundary_mode: BoundaryMode, form: Form) -> None:
+        """Where the model in use draws boundaries, and how it floods."""
+        self._work.change_rules(boundary_mode=boundary_mode, form=form)
+
+    def set_words(self, words: LayerWords) -> None:
+        """Name the layers after what the method in use means by them."""
+        layers = self._layers
+        layers.set_words("instances", "instances", words.about_instances)
+        layers.set_words("label", words.label_name, words.about_label)
+        layers.set_words("trusted", "confidence mask", words.about_selected)
+
+    def take_answer(
+        self,
+        image_id: str,
+        box: Box,
+        probability: NDArray[np.float32],
+        label: NDArray[np.uint8],
+        confidence: NDArray[np.float32],
+        selected: NDArray[np.bool_],
+    ) -> None:
+        """Show what the teacher sees in a box; call it in the main thread.
+
+        The arrays may be memory-mapped: they are read in the background. An answer for
+        another image is dropped, and of a box the part inside the window is shown.
+        """
+        item, window = self._keeper.item, self.window
+        here = item is not None and item.id == image_id
+        if here and window is not None and box.overlaps(window):
+            self._work.take(Answer(box, probability, label, confidence, selected))
+
+    def look_elsewhere(self, visible: Box) -> None:
+        """Move the window of a large image to where the user looks, if need be."""
+        if not self.holding:
+            self._keeper.look_elsewhere(visible)
+
+    def known_in(self, box: Box) -> bool:
+        """Whether the teacher has looked at all pixels of a box."""
+        view = self._keeper.view
+        return view is not None and view.known_in(box)
+
+    def instances_in(self, box: Box) -> NDArray[np.int32] | None:
+        """The teacher's objects in a box, without those that are the person's.
+
+        Returns
+        -------
+        NDArray[np.int32] or None
+            int32 ``(*box.size)``, 0 where there is none or a person decided. None when
+            the teacher has not looked at all of the box: the reason was said, and
+            `wanted` emitted.
+        """
+        view = self._keeper.view
+        if view is not None and view.known_in(box):
+            return view.proposal(box)
+        self._session.say(
+            "The model has not looked at all of this place yet: wait until it has, or "
+            "train one first, in step 3.",
+            problem=True,
+        )
+        self.wanted.emit(box)
+        return None
+
+    def object_at(self, world: Sequence[float]) -> int:
+        """Id of the object shown at a place in the world; 0: none."""
+        return max(0, self._keeper.value_at("instances", world))
+
+    def owner_at(self, world: Sequence[float]) -> Owner:
+        """Who decided about the pixel at a place in the world."""
+        return Owner(self._keeper.value_at("owners", world))
+
+    def accept(self, ids: Iterable[int]) -> int:
+        """Make teacher objects the person's own; returns how many, says why not all."""
+        return self._acts.do("accept", ids)
+
+    def reject(self, ids: Iterable[int]) -> int:
+        """Say that there is no object there: their pixels become background."""
+        return self._acts.do("reject", ids)
+
+    def give_back_objects(self, ids: Iterable[int]) -> int:
+        """Give objects back to the teacher; returns how many."""
+        return self._acts.do("give back", ids)
+
+    def give_back(self, box: Box | None = None) -> None:
+        """Give all decisions in a box back to the teacher; None: in the whole image.
+
+        Outside the window that cannot be undone.
+        """
+        self._acts.give_back(box)
+
+    def accept_tile(self, box: Box) -> None:
+        """Make a box a finished tile with the objects shown, in the background."""
+        if (proposal := self.instances_in(box)) is not None:
+            self._acts.accept_tile(box, proposal)
+
+    def undo(self) -> None:
+        """Take the last act back."""
+        self._acts.undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._acts.redo()
+
+    def show_layers(self) -> None:
+        """Make layers that the user has deleted again; one is visible at least."""
+        self._layers.bring_back()
+
+    def show_confidence(self, on: bool) -> None:
+        """Show or hide the layer of the teacher's confidence, 0 to 1."""
+        self._layers.with_confidence = on
+        self._lay_confidence()
+
+    def show_owners(self, on: bool) -> None:
+        """Show or hide the layer that says who decided about each pixel."""
+        self._layers.show_owners(on)
+
+    def show_outlines(self, on: bool) -> str | None:
+        """Draw objects as outlines; a sentence when the image is too large for it."""
+        item = self._keeper.item
+        too_large = on and item is not None and max(item.shape) > _LARGEST_OUTLINED
+        self._layers.set_outlines(int(on and not too_large))
+        if too_large:
+            return (
+                f"Outlines are for images of up to {_LARGEST_OUTLINED} pixels a side: "
+                "larger ones would become slow."
+            )
+        return None
+
+    def close(self) -> None:
+        """Let go of everything; remove the layers."""
+        if self._closed:
+            return
+        self._closed = True
+        for signal, slot in self._connections():
+            signal.disconnect(slot)
+        self._keeper.close()
+        self._work.forget()
+        self._layers.close()
+
+    def _connections(self) -> list[tuple[Any, Any]]:
+        keeper = self._keeper
+        return [
+            (self._session.project_changed, self._on_project),
+            (keeper.window_changed, self._on_window),
+            (keeper.opened, self._on_opened),
+            (keeper.moved, self._on_moved),
+            (keeper.redrawn, self._redraw),
+            (self._acts.redrawn, self._redraw),
+            (self._work.applied, self._on_applied),
+            (self._work.failed, self._complain),
+            (self._layers.painted, self._on_painted),
+            (self._layers.released, self._work.release),
+        ]
+
+    def _on_project(self) -> None:
+        project = self._session.project
+        if project is None:
+            self._layers.remove()
+            return
+        self._work.change_rules(task=project.task)
+        in_all = 3 if project.task == "instances" else len(project.classes) + 1
+        self._layers.set_classes(in_all)
+
+    def _on_window(self) -> None:
+        self._work.forget()
+        self._layers.clear()
+        self.window_changed.emit()
+        self.changed.emit()
+
+    def _on_opened(self) -> None:
+        view = self._keeper.view
+        if view is not None:
+            self._layers.show(
+                view.shown,
+                self._session.placement,
+                view.window,
+                editable=self._session.writable,
+            )
+            self._lay_confidence()
+            self._work.begin(view)
+            self.changed.emit()
+
+    def _on_moved(self) -> None:
+        self._layers.place(self._session.placement)
+        self._lay_confidence()
+
+    def _on_applied(self, box: Box) -> None:
+        self._lay_confidence()
+        self._redraw(box)
+
+    def _redraw(self, box: Box) -> None:
+        self._layers.write(box)
+        self.changed.emit()
+
+    def _on_painted(self, plane: Plane, stroke: Stroke) -> None:
+        if plane != "owners":
+            for number, used in self._acts.paint(plane, stroke).items():
+                self._layers.select(plane, used, instead_of=number)
+
+    def _lay_confidence(self) -> None:
+        view = self._keeper.view if self._layers.with_confidence else None
+        self._layers.show_confidence(None if view is None else view.teacher.confidence)
+
+    def _complain(self, sentence: str) -> None:
+        self._session.say(sentence, problem=True)

@@ -1,0 +1,207 @@
+"""What the teacher sees in a window, gathered from its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_semiseg.geometry import Box
+from napari_semiseg.segmentation.watershed import (
+    Thresholds,
+    connected_components,
+    instances_from_probability,
+)
+from napari_semiseg.viewer.teacher.journal import hull
+from napari_semiseg.viewer.teacher.teacher_ids import Seen, placed, stable_ids, survey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semiseg.segmentation.classes import BoundaryMode
+    from napari_semiseg.segmentation.watershed import Form
+    from napari_semiseg.viewer.teacher.human_planes import HumanPlanes
+    from napari_semiseg.viewer.teacher.teacher_ids import FreshIds
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How objects come from probabilities, and classes from objects.
+
+    Attributes
+    ----------
+    thresholds, min_size, form
+        Of the watershed.
+    boundary_mode
+        Where the boundary of a person's object lies.
+    task
+        Semantic: objects are the connected pieces of a class.
+    """
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    min_size: int = 0
+    form: Form = "components"
+    boundary_mode: BoundaryMode = "inner"
+    task: Literal["instances", "semantic"] = "instances"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The teacher's view of a box; the arrays may be memory-mapped.
+
+    Attributes
+    ----------
+    box
+        In the image.
+    probability
+        float32 ``(K, *box.size)``.
+    label, confidence, selected
+        uint8, float32 and bool ``(*box.size)``: the most probable class, its
+        probability, and whether the loss trusts the pixel.
+    """
+
+    box: Box
+    probability: NDArray[np.float32]
+    label: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    selected: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherPlanes:
+    """All that the teacher sees in a window.
+
+    Only ``instances`` and ``seen`` are ever written, when an object gets another id.
+
+    Attributes
+    ----------
+    window
+        In the image.
+    known
+        bool ``(*S)``: where the teacher has looked.
+    probability, label, confidence, selected
+        As in `Answer`; 0 where nothing is known. ``probability`` is None at first.
+    instances
+        int32 ``(*S)``: 0 no object, else ids that no object of the person's has.
+    seen
+        Its objects, by id.
+    """
+
+    window: Box
+    known: NDArray[np.bool_]
+    probability: NDArray[np.float32] | None
+    label: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    selected: NDArray[np.bool_]
+    instances: NDArray[np.int32]
+    seen: dict[int, Seen] = field(default_factory=dict)
+
+    @classmethod
+    def blank(cls, window: Box) -> TeacherPlanes:
+        """Nothing known yet."""
+        size = window.size
+        return cls(
+            window=window,
+            known=np.zeros(size, bool),
+            probability=None,
+            label=np.zeros(size, np.uint8),
+            confidence=np.zeros(size, np.float32),
+            selected=np.zeros(size, bool),
+            instances=np.zeros(size, np.int32),
+        )
+
+    def here(self, box: Box) -> tuple[slice, ...]:
+        """The slices of the planes that a box inside the window covers."""
+        return box.relative_to(self.window).slices
+
+    def place(self, number: int) -> Box:
+        """Where an object lies in the image."""
+        return placed(self.seen[number].place, self.window)
+
+    def ids_in(self, box: Box) -> list[int]:
+        """Ids of the objects in a box, ascending."""
+        found = np.unique(self.instances[self.here(box)])
+        return [int(number) for number in found if number]
+
+    def places_in(self, box: Box) -> list[Box]:
+        """Where the objects whose boxes reach into a box lie."""
+        places = [placed(seen.place, self.window) for seen in list(self.seen.values())]
+        return [place for place in places if place.overlaps(box)]
+
+
+def with_answer(planes: TeacherPlanes, answer: Answer) -> TeacherPlanes:
+    """The planes with what an answer says inside the window; the old ones stay."""
+    shared = answer.box.intersection(planes.window)
+    there = shared.relative_to(answer.box).slices
+    here = planes.here(shared)
+
+    def laid(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+        result = np.empty_like(old) if shared == planes.window else old.copy()
+        # A stack of planes, one a class, or one plane.
+        axes = (slice(None),) * (old.ndim - len(here))
+        result[axes + here] = new[axes + there]
+        return result
+
+    old = planes.probability
+    if old is None or len(old) != len(answer.probability):
+        old = np.zeros((len(answer.probability), *planes.window.size), np.float32)
+        old[0] = 1.0  # Background, as far as nothing is known.
+    known = planes.known.copy()
+    known[here] = True
+    return replace(
+        planes,
+        probability=laid(old, answer.probability),
+        label=laid(planes.label, answer.label),
+        confidence=laid(planes.confidence, answer.confidence),
+        selected=laid(planes.selected, answer.selected),
+        known=known,
+    )
+
+
+def with_objects(
+    planes: TeacherPlanes,
+    region: Box,
+    rules: Rules,
+    human: HumanPlanes,
+    fresh: FreshIds,
+) -> tuple[TeacherPlanes, Box]:
+    """The planes with objects sought anew in a region; the old ones stay.
+
+    Returns
+    -------
+    tuple of TeacherPlanes and Box
+        And where objects may have changed: the region, and all objects that reached or
+        reach into it.
+    """
+    if planes.probability is None or region.empty:
+        return planes, Box(planes.window.origin, (0, 0))
+    region = hull([region, *planes.places_in(region)])
+    here = planes.here(region)
+    if rules.task == "semantic":
+        found = connected_components(planes.label[here], min_size=rules.min_size)
+    else:
+        found = instances_from_probability(
+            planes.probability[(slice(None), *here)],
+            rules.thresholds,
+            min_size=rules.min_size,
+            form=rules.form,
+        )
+    instances = planes.instances.copy()
+    instances[here] = stable_ids(found, instances[here], fresh)
+    seen = survey(instances, human.claimed(planes.window))
+    sought = replace(planes, instances=instances, seen=seen)
+    return sought, hull([region, *sought.places_in(region)])
+
+
+def known_box(planes: TeacherPlanes) -> Box:
+    """The smallest box around all that is known; empty when nothing is."""
+    rows = np.flatnonzero(planes.known.any(axis=1))
+    columns = np.flatnonzero(planes.known.any(axis=0))
+    if not len(rows):
+        return Box(planes.window.origin, (0, 0))
+    place = (
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )
+    return placed(place, planes.window)

@@ -1,0 +1,1 @@
+"""Tiles: suggested, drawn, outlined, imported."""
