@@ -22,10 +22,10 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.runs import serving, supervisor
 from napari_semiseg.runs.control import Inbox
 from napari_semiseg.runs.previews import answer_preview
-from napari_semiseg.viewer.training import closing
 from napari_semiseg.viewer import dock as dock_module
 from napari_semiseg.viewer.opening import add_dock
 from napari_semiseg.viewer.server import Server
+from napari_semiseg.viewer.training import closing
 from napari_semiseg.viewer.training.training import Training
 
 if TYPE_CHECKING:
