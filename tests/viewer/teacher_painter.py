@@ -47,7 +47,8 @@ def main(folder: str, log: str) -> None:
         name = list(VALUES)[number % 3]
         layer = viewer.layers[name]
         layer.brush_size = 1
-        layer.paint(place(number), VALUES[name] or 500 + number)
+        # Downwards: the ids of the teacher's objects go upwards from the last one.
+        layer.paint(place(number), VALUES[name] or 90_000 - number)
         with Path(log).open("a") as lines:
             lines.write(f"{number} {name} {time.time()}\n".replace("confidence ", ""))
 

@@ -239,6 +239,7 @@ def test_a_reopened_project_shows_a_living_run_from_its_first_step(
 
     assert desk.training.view.run_id == run
     assert desk.training.active is not None
+    qtbot.waitUntil(lambda: (desk.training.view.step or 0) > 20, timeout=20_000)
     steps = desk.training.view.curves.loss.steps
     assert steps[0] == 1
     assert steps.size > 20
