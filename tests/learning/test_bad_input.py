@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.learning.training_set import Task
 
+# Every method trains in every one of them.
+pytestmark = pytest.mark.slow
+
 SMALL = {"bank": 4, "fresh": 1, "teacher_views": 1, "views": 1}
 
 

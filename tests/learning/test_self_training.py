@@ -27,6 +27,9 @@ from napari_semiseg.learning.training_set import TrainingSet, UnlabelledImage
 if TYPE_CHECKING:
     from napari_semiseg.learning.report import Report
 
+# Whole trainings, small as they are.
+pytestmark = pytest.mark.slow
+
 STILL = {"intensity": {"probability": 0}, "cutmix": 0.0}
 
 

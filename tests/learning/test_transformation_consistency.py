@@ -31,6 +31,9 @@ from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.training_set import TrainingSet, UnlabelledImage
 from napari_semiseg.segmentation.classes import IGNORE
 
+# Whole trainings, small as they are.
+pytestmark = pytest.mark.slow
+
 NOTHING = dict.fromkeys(("shift", "rotation", "flip", "elastic", "noise"), False)
 
 

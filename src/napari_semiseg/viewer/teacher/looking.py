@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _STILL = 300  # Milliseconds that the camera must rest.
 _AGAIN = 2.0  # Seconds at least between two looks at a place while a run trains,
 _SHARE = 5.0  # and at least so many times as long as an answer took.
-_CPU_SIDE, _GPU_SIDE = 1024, 2048  # Pixels of an answer along each side, at most.
+# Pixels of an answer along each side, at most; 1024 take some 17 s on two cores.
+_CPU_SIDE, _GPU_SIDE = 512, 2048
 _ANSWERING = ("training", "pausing", "paused", "resuming")
 _LAYERS = ("probability", "label", "confidence", "selected")
 
