@@ -109,6 +109,11 @@ class RunFolder:
         return self.report / "reliability.csv"
 
     @property
+    def sizes(self) -> Path:
+        """What the run knows of the sizes of regions, in its report."""
+        return self.report / "sizes.json"
+
+    @property
     def last_checkpoint(self) -> Path:
         """Where the newest checkpoint is written."""
         return self.path / "checkpoint" / "last.safetensors"
