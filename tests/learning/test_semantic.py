@@ -163,3 +163,29 @@ def test_another_task_is_no_start(training_set):
     other = replace(semantic_set(), classes=("core", "ring"))
     with pytest.raises(SemisegError, match="knows the classes ring, core"):
         Training(other, quick(), device="cpu", start=start)
+
+
+def test_classes_weigh_alike_or_as_the_settings_say():
+    training_set = semantic_set()
+    alike = Training(training_set, quick("supervised", steps=1))
+    settings = quick("supervised", steps=1, class_weights=(1.0, 2.0, 8.0))
+    weighted = Training(training_set, settings)
+
+    of_instances = (1.0, 1.0, 4.0)
+    assert alike.equipment.class_weights(of_instances).tolist() == [1, 1, 1]
+    assert weighted.equipment.class_weights(of_instances).tolist() == [1, 2, 8]
+    list(weighted), list(alike)
+    assert not equal(weights_of(weighted), weights_of(alike))
+
+
+def test_weights_that_are_not_one_for_each_class_are_refused():
+    settings = quick("supervised", steps=1, class_weights=(1.0, 2.0))
+    with pytest.raises(SemisegError, match="2 class weights, but 3 classes"):
+        Training(semantic_set(), settings)
+
+
+def test_objects_keep_the_weights_of_interior_and_boundary():
+    settings = quick("supervised", steps=1, class_weights=(1.0, 2.0))
+    training = Training(TrainingSet((tile(0), tile(1, "validation"))), settings)
+    weights = training.equipment.class_weights((1.0, 1.0, 4.0))
+    assert weights.tolist() == [1, 1, 4]

@@ -15,6 +15,8 @@ from napari_semiseg.learning.networks import build_network
 from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from numpy.typing import NDArray
 
@@ -42,7 +44,9 @@ class Built:
     partners: tuple[SegmentationNetwork, ...] = ()
 
 
-def check(training_set: TrainingSet, start: Model | None) -> None:
+def check(
+    training_set: TrainingSet, start: Model | None, class_weights: Sequence[float] = ()
+) -> None:
     """Refuse a run that could not learn anything, or not from these images.
 
     Raises
@@ -67,6 +71,7 @@ def check(training_set: TrainingSet, start: Model | None) -> None:
         )
     for tile in training_set.labelled:
         _check_classes(tile, training_set)
+    _check_weights(training_set, class_weights)
     if start is not None:
         _check_start(start, training_set)
 
@@ -89,6 +94,17 @@ def _check_classes(tile: LabelledTile, training_set: TrainingSet) -> None:
             f"but there are only {len(training_set.classes)} ({names}): label it with "
             "these."
         )
+
+
+def _check_weights(training_set: TrainingSet, weights: Sequence[float]) -> None:
+    """Refuse weights of classes that are not one for each."""
+    if training_set.task != "semantic" or len(weights) in (0, training_set.n_classes):
+        return
+    names = ", ".join(("background", *training_set.classes))
+    raise SemisegError(
+        f"There are {len(weights)} class weights, but {training_set.n_classes} classes "
+        f"({names}): give one for each, or none."
+    )
 
 
 def _check_start(start: Model, training_set: TrainingSet) -> None:

@@ -45,6 +45,8 @@ class Equipment:
     remembered
         What a later stage may find in memory and would else compute again, the same; it
         is in no checkpoint.
+    of_classes
+        Weight of each class of a semantic task, the background first; empty: alike.
     """
 
     network: SegmentationNetwork
@@ -57,6 +59,7 @@ class Equipment:
     previous: nn.Module | None = None
     handed_on: dict[str, Any] = field(default_factory=dict)
     remembered: dict[str, Any] = field(default_factory=dict)
+    of_classes: Sequence[float] = ()
 
     @property
     def n_classes(self) -> int:
@@ -72,9 +75,10 @@ class Equipment:
         """Weight of each class in a loss, float32 ``(K,)`` on the device.
 
         ``of_instances`` are those of background, interior and boundary; the classes of
-        a semantic task weigh alike.
+        a semantic task weigh as the settings say of all stages, or alike.
         """
-        weights = of_instances if self.task == "instances" else [1.0] * self.n_classes
+        alike = self.of_classes or [1.0] * self.n_classes
+        weights = of_instances if self.task == "instances" else alike
         return torch.tensor(tuple(weights), device=self.device)
 
     def batch(self, wanted: int, smallest: int = 2) -> int:

@@ -113,6 +113,11 @@ class Settings(Frozen):
     threshold_rule: Literal["plateau", "best"] = Field(
         "plateau", description="Middle of the best thresholds, or the single best pair"
     )
+    class_weights: tuple[Positive, ...] = Field(
+        (),
+        description="Weight of each class of a semantic task in the loss, the "
+        "background first; empty: all alike. More for a class that is rare",
+    )
     network: NetworkSettings = NetworkSettings()
 
     def remarks(self, shapes: Sequence[tuple[int, ...]]) -> list[str]:

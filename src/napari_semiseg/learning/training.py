@@ -79,7 +79,7 @@ class Training:
         device: str | torch.device = "auto",
         start: Model | None = None,
     ) -> None:
-        check(training_set, start)
+        check(training_set, start, settings.class_weights)
         self.training_set = training_set
         self.device = choose_device(str(device))
         self.messages: list[str] = []
@@ -106,6 +106,7 @@ class Training:
                 encoder_known=built.encoder_known,
                 partners=built.partners,
             ),
+            of_classes=settings.class_weights,
         )
         self.step = 0
         self.stages = StageSequence(self._plan(), self.equipment)
