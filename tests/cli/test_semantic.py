@@ -150,6 +150,11 @@ def test_export_lays_own_classes_over_those_of_the_model(
     assert len(np.unique(pieces)) - 1 == 2 * 3 * 4
     assert (learned / "out" / "instances" / "cells0.csv").is_file()
     assert (learned / "out" / "confidence" / "cells2.tif").is_file()
+    lines = (learned / "out" / "cells0.csv").read_text().splitlines()
+    assert lines[0] == "class,name,area,fraction"
+    cytoplasm = int((mine == 1).sum())
+    assert lines[2].startswith(f"1,cytoplasm,{cytoplasm},")
+    assert len(lines) == 4
 
     truth = learned / "labels"
     done = cli(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_semiseg.segmentation.measurements import measure
+from napari_semiseg.segmentation.measurements import measure, measure_classes
 
 
 def two_objects() -> np.ndarray:
@@ -120,3 +120,27 @@ def test_arguments_must_fit() -> None:
         measure(two_objects(), np.ones((12, 15)))
     with pytest.raises(ValueError, match="2 pixel sizes"):
         measure(two_objects(), None, (1.0,), "µm")
+
+
+def test_areas_of_classes_in_pixels_and_micrometres() -> None:
+    classes = np.zeros((10, 20), np.uint8)
+    classes[:4] = 2
+    columns = measure_classes(classes, ("a", "b", "c"), (0.5, 0.2), "µm")
+
+    assert columns["class"].tolist() == [0, 1, 2, 3]
+    assert columns["name"].tolist() == ["background", "a", "b", "c"]
+    assert columns["area"].tolist() == [120, 0, 80, 0]
+    assert_allclose(columns["fraction"], [0.6, 0, 0.4, 0])
+    assert_allclose(columns["area_um2"], [12, 0, 8, 0])
+    assert set(measure_classes(classes, ("a",))) == {
+        "class",
+        "name",
+        "area",
+        "fraction",
+    }
+    volume = measure_classes(
+        np.ones((2, 3, 4), np.uint8), ("a",), (2.0, 1.0, 1.0), "nm"
+    )
+    assert_allclose(volume["volume_nm3"], [0, 48])
+    with pytest.raises(ValueError, match="one per axis"):
+        measure_classes(classes, ("a",), (1.0,), "nm")

@@ -27,11 +27,15 @@ from napari_semiseg.exchange.labels import read_labels
 from napari_semiseg.exchange.tables import write_table
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.catalogue import SkippedImage
-from napari_semiseg.segmentation.measurements import measure
+from napari_semiseg.project.reduction import enlarge
+from napari_semiseg.segmentation.measurements import measure, measure_classes
 from napari_semiseg.segmentation.watershed import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from napari_semiseg.api.outputs import Kind
     from napari_semiseg.api.subjects import Subject
@@ -60,7 +64,8 @@ def export(
     output
         Folder: ``STEM.tif`` with ``STEM.json`` (options) and ``STEM.csv``
         (measurements), other kinds as ``KIND/STEM.tif``. In a project of task
-        ``semantic`` it is the classes that are ``STEM.tif``.
+        ``semantic`` it is the classes that are ``STEM.tif``, and their areas that are
+        ``STEM.csv``.
     images
         Names of images; none: all.
     save
@@ -71,7 +76,7 @@ def export(
     options
         Which objects are written, and how.
     measurements
-        Write ``STEM.csv``: the objects as they are in the mask.
+        Write ``STEM.csv`` beside a mask: its objects, or the area of its classes.
     proposals
         Of this project, made before; ``device`` then does not count.
 
@@ -94,7 +99,7 @@ def export(
         Path(output).expanduser(),
         kinds,
         options or ObjectOptions(),
-        measurements and "instances" in kinds,
+        measurements,
     )
     show = progress or Progress()
     written, skipped = [], []
@@ -142,6 +147,8 @@ class _Exporter:
             found = self._with_own_classes(item, show)
             names = self._project.classes
             files += write_maps(self._folder, stem, subject, found, self._kinds, names)
+            if self._measurements and "classes" in self._kinds:
+                files.append(self._measure_classes(item, found.classes, stem))
             objects = found.instances
         elif set(self._kinds) == {"instances"}:
             proposed = self._proposals.instances(item, show.tiles)
@@ -166,6 +173,14 @@ class _Exporter:
         smallest = self._proposals.card.min_size
         pieces = connected_components(classes, min_size=smallest)
         return replace(found, classes=classes, instances=pieces)
+
+    def _measure_classes(
+        self, item: ImageItem, classes: NDArray[np.uint8], stem: str
+    ) -> Path:
+        full = enlarge(classes, item.full_shape, item.reduction)
+        size, unit = item.full_pixel_size, item.pixel_unit or "pixel"
+        table = measure_classes(full, self._project.classes, size, unit)
+        return write_table(self._folder / f"{stem}.csv", table)
 
     def _measure(self, item: ImageItem, mask: ExportedMask) -> Path:
         pixels = self._project.frame(item).read(Box.whole(item.full_shape))

@@ -1,4 +1,4 @@
-"""Size, shape, place and brightness of every object, as the columns of a table."""
+"""Size, shape, place and brightness of objects, and the area of classes, as tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import skimage
 from napari_semiseg.segmentation.overlap import numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Columns: TypeAlias = dict[str, NDArray[Any]]
@@ -66,6 +68,62 @@ def measure(
     return columns
 
 
+def measure_classes(
+    classes: NDArray[np.integer[Any]],
+    names: Sequence[str],
+    pixel_size: tuple[float, ...] | None = None,
+    unit: str = "pixel",
+) -> Columns:
+    """Measure how much of an image each class covers.
+
+    Parameters
+    ----------
+    classes
+        ``(*S)``, (Y, X) or (Z, Y, X): 0 background, then the classes.
+    names
+        Of the classes without the background; one that does not occur has area 0.
+    pixel_size, unit
+        As of `measure`.
+
+    Returns
+    -------
+    dict of str to NDArray
+        One row per class, the background first: ``class``, its ``name``, its ``area``
+        (in pixels; of volumes in voxels) and ``fraction`` of the image; with a pixel
+        size the area once more, such as ``area_um2`` (``volume_um3``).
+
+    Raises
+    ------
+    ValueError
+        When the number of pixel sizes does not fit.
+    """
+    numbers = np.arange(len(names) + 1)
+    area = np.bincount(classes.ravel(), minlength=len(numbers))[: len(numbers)]
+    columns: Columns = {
+        "class": numbers,
+        "name": np.array(["background", *names]),
+        "area": area,
+        "fraction": area / max(classes.size, 1),
+    }
+    if pixel_size is not None and unit != "pixel":
+        axes = "zyx"[-classes.ndim :]
+        columns[_area_name(axes, unit)] = area * _pixel_area(axes, pixel_size)
+    return columns
+
+
+def _area_name(axes: str, unit: str) -> str:
+    name = "um" if unit in _MICROMETRE else unit
+    return f"area_{name}2" if len(axes) == 2 else f"volume_{name}3"
+
+
+def _pixel_area(axes: str, pixel_size: tuple[float, ...]) -> float:
+    if len(pixel_size) != len(axes):
+        raise ValueError(
+            f"Expected {len(axes)} pixel sizes, one per axis; got {pixel_size}."
+        )
+    return float(np.prod(pixel_size))
+
+
 def _geometry(numbers: NDArray[np.intp], axes: str) -> Columns:
     shape_names = _SHAPE if len(axes) == 2 else ()
     wanted = ("area", "centroid", "bbox", "equivalent_diameter_area", *shape_names)
@@ -103,12 +161,8 @@ def _intensities(
 def _physical(
     columns: Columns, axes: str, pixel_size: tuple[float, ...], unit: str
 ) -> Columns:
-    if len(pixel_size) != len(axes):
-        raise ValueError(
-            f"Expected {len(axes)} pixel sizes, one per axis; got {pixel_size}."
-        )
     name = "um" if unit in _MICROMETRE else unit
-    pixel = float(np.prod(pixel_size))
+    pixel = _pixel_area(axes, pixel_size)
     lengths = {
         f"centroid_{axis}_{name}": columns[f"centroid_{axis}"] * size
         for axis, size in zip(axes, pixel_size, strict=True)
@@ -116,9 +170,7 @@ def _physical(
     # The disc of equal area scales with the root of a pixel's area.
     diameter = columns["equivalent_diameter"] * pixel ** (1 / len(axes))
     physical: Columns = {
-        (f"area_{name}2" if len(axes) == 2 else f"volume_{name}3"): (
-            columns["area"] * pixel
-        ),
+        _area_name(axes, unit): columns["area"] * pixel,
         **lengths,
         f"equivalent_diameter_{name}": diameter,
     }
