@@ -16,6 +16,7 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.project.accepting import AcceptReport, accept_objects, accept_tile
 from napari_semiseg.project.annotation import box_words, size_words
 from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.project.class_tiles import classes_of_ids
 from napari_semiseg.project.project import FILE_NAME, Project
 from napari_semiseg.project.reduction import reduce_labels
 
@@ -233,7 +234,7 @@ def _import_classes(
     role: TileState,
 ) -> ImportReport:
     """Take tiles whose numbers are classes: each number is of its own class."""
-    of_numbers = {n: n for n in range(2, len(project.classes) + 1)}
+    of_numbers = classes_of_ids(len(project.classes))
     store = AnnotationStore(project)
     report = store.import_labels(item, classes, boxes, role, classes=of_numbers)
     parts = [classes[box.slices] for box in report.boxes]

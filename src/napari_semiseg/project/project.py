@@ -261,6 +261,14 @@ class Project:
         )
         return self.image(item)
 
+    def change_classes(self, classes: Sequence[str]) -> None:
+        """Rename classes, or add some behind them; none goes, as labels name it."""
+        names = class_names(classes)
+        with project_lock(self.folder):
+            if len(names) < len(self.reload().classes):
+                raise SemisegError("A class cannot be removed: labels may be of it.")
+            self._write(self._file.model_copy(update={"classes": names}))
+
     def update_settings(self, **settings: JsonValue) -> None:
         """Change some of the project's settings."""
         with project_lock(self.folder):
