@@ -49,6 +49,7 @@ from napari_semiseg.files import make_folder, write_json
 from napari_semiseg.runs.control import send
 from napari_semiseg.runs.events import EventFollower
 from napari_semiseg.runs.liveness import identify
+from napari_semiseg.runs.modesty import be_modest
 from napari_semiseg.runs.server_folder import ServerFolder, remove_dead_servers
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
 
 _COMMAND = (sys.executable, "-m", "napari_semiseg")
 _POLL = 0.1  # Seconds between two looks at the events.
-_NICENESS = 10  # Painting must stay smooth.
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,7 @@ def _spawn(folder: ServerFolder, command: Sequence[str]) -> subprocess.Popen[byt
             start_new_session=True,
         )
     with contextlib.suppress(psutil.Error, OSError):
-        if os.name == "posix":
-            psutil.Process(popen.pid).nice(_NICENESS)
+        be_modest(popen.pid)  # Painting must stay smooth.
         write_json(folder.process_file, identify(popen.pid).model_dump())
     return popen
 

@@ -22,6 +22,7 @@ from napari_semiseg.runs.control import send, send_preview
 from napari_semiseg.runs.events import EventFollower, without_repeats
 from napari_semiseg.runs.folder import RunFolder, list_runs
 from napari_semiseg.runs.liveness import identify, is_alive
+from napari_semiseg.runs.modesty import be_modest
 from napari_semiseg.runs.status import SPAWNED, status, training_process
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _COMMAND = (sys.executable, "-m", "napari_semiseg")
 _POLL = 0.1  # Seconds between two looks at a run folder.
-_NICENESS = 10  # Painting must stay smooth while the same computer trains.
 # The last two ways to make a run stop: terminate its process, then kill it.
 _ENDS: dict[signal.Signals | None, str] = {
     signal.SIGTERM: "The run does not answer: its process is told to end.",
@@ -291,11 +291,6 @@ def _spawn(run: RunFolder, command: Sequence[str]) -> RunningProcess:
             start_new_session=True,
         )
     with contextlib.suppress(psutil.Error, OSError):
-        _be_modest(popen.pid)
+        be_modest(popen.pid)  # Painting must stay smooth while it trains.
         write_json(run.path / SPAWNED, identify(popen.pid).model_dump())
     return RunningProcess(run, popen)
-
-
-def _be_modest(pid: int) -> None:
-    if os.name == "posix":
-        psutil.Process(pid).nice(_NICENESS)
