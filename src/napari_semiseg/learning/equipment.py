@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.origin import Origin
     from napari_semiseg.learning.randomness import Randomness
     from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
-    from napari_semiseg.learning.training_set import Task
+    from napari_semiseg.learning.training_set import Task, TrainingSet
 
 
 @dataclass(eq=False)
@@ -33,6 +33,8 @@ class Equipment:
         Where batches come from, and where they go.
     origin
         Makes further networks from the weights the run began with.
+    training_set
+        What all of this was made from.
     batch_scale
         Halved when the GPU's memory does not suffice.
     previous
@@ -55,6 +57,7 @@ class Equipment:
     random: Randomness
     device: torch.device
     origin: Origin
+    training_set: TrainingSet
     batch_scale: float = 1.0
     previous: nn.Module | None = None
     handed_on: dict[str, Any] = field(default_factory=dict)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_semiseg.learning.size_report import SizeReport
+
 
 @dataclass(frozen=True)
 class ImageReliability:
@@ -63,6 +65,8 @@ class Report:
     reliability
         Of the unlabelled images, the most reliable first, once a preparation has ranked
         them; else nothing.
+    sizes
+        What is known of the sizes of regions, when that has changed; else None.
     """
 
     stage: str
@@ -77,6 +81,7 @@ class Report:
     message: str | None = None
     preparing: str | None = None
     reliability: tuple[ImageReliability, ...] = ()
+    sizes: SizeReport | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,7 +148,10 @@ class UnlabelledSampler:
 
     def draw(self, n: int, random: Randomness) -> UnlabelledBatch:
         """``n`` tiles."""
-        places = tuple(self._choose(random) for _ in range(n))
+        return self.read(tuple(self._choose(random) for _ in range(n)))
+
+    def read(self, places: tuple[tuple[int, Box], ...]) -> UnlabelledBatch:
+        """The tiles at some places, none of them larger than a tile."""
         drawn = [self._read(self.images[number], box) for number, box in places]
         planes = (np.stack(plane) for plane in zip(*drawn, strict=True))
         image, valid, trust = (torch.from_numpy(p).to(self.device) for p in planes)

@@ -31,6 +31,8 @@ from napari_semiseg.learning.network_settings import NetworkSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_semiseg.learning.training_set import TrainingSet
+
 __all__ = [
     "ActisSettings",
     "ConsistencyStageSettings",
@@ -119,6 +121,9 @@ class Settings(Frozen):
         "background first; empty: all alike. More for a class that is rare",
     )
     network: NetworkSettings = NetworkSettings()
+
+    def check(self, training_set: TrainingSet) -> None:
+        """Refuse what cannot be learned so; raises `SemisegError`."""
 
     def remarks(self, shapes: Sequence[tuple[int, ...]]) -> list[str]:
         """What the user should know of them with unlabelled images of these shapes."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.losses import Losses
     from napari_semiseg.learning.pseudo_labels import PseudoLabels
     from napari_semiseg.learning.report import ImageReliability
+    from napari_semiseg.learning.size_report import SizeReport
 
 
 class Stage(Protocol):
@@ -144,6 +145,32 @@ class Ranking(Protocol):
         ...
 
 
+@runtime_checkable
+class Sizing(Protocol):
+    """A stage that knows how much of an image each class should cover."""
+
+    @property
+    def sizes(self) -> SizeReport | None:
+        """What is known; None where this stage asks for no sizes."""
+        ...
+
+    def conclude(self) -> Iterator[str]:
+        """After its last step measure what was reached, a part between two sentences.
+
+        As in `Preparing`, watchers are answered at each sentence. Nothing is learned.
+        """
+        ...
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """A stage that goes by the scores on the validation tiles, as a learning rate."""
+
+    def take_score(self, step: int, score: float) -> None:
+        """Take the main score, after ``step``, counted from 0 within the stage."""
+        ...
+
+
 @dataclass(frozen=True)
 class PlannedStage:
     """A stage that is still to be made.
@@ -163,6 +190,8 @@ class PlannedStage:
         Whether the best weights of the stages before are forgotten, so that the model
         comes from this one. Needed where the predictor is another kind of network than
         in the stage before.
+    validated
+        Whether the validation tiles are looked at; not where another network learns.
     n_networks
         How many networks it trains; it makes the further ones by
         ``equipment.origin.network(number)``. With more than one it is the last stage.
@@ -174,4 +203,5 @@ class PlannedStage:
     begins: Literal["continue", "latest", "fresh"] = "continue"
     taught: bool = False
     judged_alone: bool = False
+    validated: bool = True
     n_networks: int = 1

@@ -27,7 +27,7 @@ from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
-from napari_semiseg.learning.stage import Ranking
+from napari_semiseg.learning.stage import Ranking, Scored, Sizing
 from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
 from napari_semiseg.learning.validation import MAIN_SCORE, DivergedError, score_tiles
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.networks import SegmentationNetwork
     from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.size_report import SizeReport
     from napari_semiseg.learning.stage import PlannedStage, Stage
     from napari_semiseg.learning.training_set import TrainingSet
 
@@ -80,6 +81,7 @@ class Training:
         start: Model | None = None,
     ) -> None:
         check(training_set, start, settings.class_weights)
+        settings.check(training_set)
         self.training_set = training_set
         self.device = choose_device(str(device))
         self.messages: list[str] = []
@@ -106,6 +108,7 @@ class Training:
                 encoder_known=built.encoder_known,
                 partners=built.partners,
             ),
+            training_set,
             of_classes=settings.class_weights,
         )
         self.step = 0
@@ -165,6 +168,7 @@ class Training:
             if not self.stages.prepared:
                 yield from self._prepare()
             yield self._advance()
+        yield from self._conclude()
 
     def set_total_steps(self, n_steps: int) -> None:
         """Make the run longer or shorter, by one more step at the least."""
@@ -269,6 +273,20 @@ class Training:
         if isinstance(stage, Ranking) and (found := stage.reliability):
             said = f"{len(found)} unlabelled images are ranked by their reliability."
             yield self._report({}, 0.0, preparing=said, reliability=found)
+        if isinstance(stage, Sizing) and (sizes := stage.sizes):
+            self.messages.append(sizes.sentence)
+            said = "The sizes of regions are known."
+            yield self._report({}, 0.0, preparing=said, sizes=sizes)
+
+    def _conclude(self) -> Iterator[Report]:
+        """What the last stage measures after its last step."""
+        stage = self.stage
+        if not isinstance(stage, Sizing) or stage.sizes is None:
+            return
+        for sentence in stage.conclude():
+            yield self._report({}, 0.0, preparing=sentence)
+        said = "The sizes of regions are measured."
+        yield self._report({}, 0.0, preparing=said, sizes=stage.sizes)
 
     def _advance(self) -> Report:
         started = time.perf_counter()
@@ -297,6 +315,7 @@ class Training:
         samples: int = 0,
         preparing: str | None = None,
         reliability: tuple[ImageReliability, ...] = (),
+        sizes: SizeReport | None = None,
     ) -> Report:
         message = " ".join(self.messages) or None
         self.messages.clear()
@@ -313,6 +332,7 @@ class Training:
             message,
             preparing,
             reliability,
+            sizes,
         )
 
     def _learn(
@@ -346,11 +366,14 @@ class Training:
     def _validate(self, stage: Stage) -> dict[str, float] | None:
         """Look at the validation tiles; keep the weights that score best."""
         tiles = self.training_set.validation
-        if not tiles:
+        if not tiles or not self.stages.planned.validated:
             return None
         task = self.training_set.task
         scores = score_tiles(stage.predictor, tiles, self.settings, self.device, task)
-        self._best.offer(scores[MAIN_SCORE[task]], self.step, stage.predictor)
+        main = scores[MAIN_SCORE[task]]
+        self._best.offer(main, self.step, stage.predictor)
+        if isinstance(stage, Scored):
+            stage.take_score(self.stages.within(self.step) - 1, main)
         return scores
 
     def _predictor(self) -> nn.Module:

@@ -102,17 +102,31 @@ class TrustSource(Protocol):
         ...
 
 
+class SizeSource(Protocol):
+    """How much of an image each region really covers: a benchmark knows the truth."""
+
+    def read(self, box: Box) -> NDArray[np.float32]:
+        """float32 ``(R,)``: share of a box that each region covers.
+
+        Regions are the classes without the background, or of instances all objects
+        together; NaN where nobody knows.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class UnlabelledImage:
     """An image to draw unlabelled tiles from, but for the boxes in ``excluded``.
 
-    ``trust`` does not change while a run trains; None: nobody said anything.
+    ``trust`` does not change while a run trains; None: nobody said anything. ``sizes``
+    is for the comparison with a method that knows them, in benchmarks; else None.
     """
 
     source: ImageSource
     image_id: str = ""
     excluded: tuple[Box, ...] = ()
     trust: TrustSource | None = None
+    sizes: SizeSource | None = None
 
     def read_trust(self, box: Box) -> NDArray[np.uint8]:
         """uint8 ``(*box.size)``, values of `Trust`."""
