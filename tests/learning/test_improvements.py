@@ -214,11 +214,11 @@ def test_cutmix_pastes_pixels_labels_and_masks_of_other_images_together() -> Non
 
     mixed = 0
     for _ in range(5):
-        strong, label, selected, valid = Numbered(training).drawn
-        source = strong[:, 0].long()
-        assert torch.equal(label, source % 3)
-        assert torch.equal(valid, source != 3)
-        assert torch.equal(selected, valid)
+        drawn = Numbered(training).drawn
+        source = drawn.image[:, 0].long()
+        assert torch.equal(drawn.label, source % 3)
+        assert torch.equal(drawn.valid, source != 3)
+        assert torch.equal(drawn.selected, drawn.valid)
         for one in source:
             inside = set(one.unique().tolist())
             mixed += len(inside) == 2

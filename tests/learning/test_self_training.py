@@ -154,11 +154,11 @@ def test_the_loss_is_one_mean_over_both_kinds_of_labels(training_set, monkeypatc
     training = Training(training_set, settings, device="cpu")
     until(training, "self-training")
     stage = training.stage
-    image, target = stage.draw_labelled()
+    image, target, _ = drawn = stage.draw_labelled()
     target[0, :3] = 255
     strong = stage.draw_unlabelled()
     strong.selected[:, 5:9] = False
-    monkeypatch.setattr(stage, "draw_labelled", lambda: (image, target))
+    monkeypatch.setattr(stage, "draw_labelled", lambda: drawn)
     monkeypatch.setattr(stage, "draw_unlabelled", lambda: strong)
     training.network.train()
     losses = stage.losses(0)

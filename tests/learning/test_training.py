@@ -147,13 +147,14 @@ def test_what_is_said_of_a_pixel_turns_with_it():
     for _ in range(4):
         stage.label_fresh_tiles()
         stage.filter.thresholds = [None, None, None]  # Nothing is confident.
-        strong, _, selected, valid = stage.draw_unlabelled()
-        assert valid.all()
+        drawn = stage.draw_unlabelled()
+        strong, selected = drawn.image, drawn.selected
+        assert drawn.valid.all()
         assert 0 < selected.float().mean() < 1
         assert torch.equal(selected, (strong[:, 0] - 0.5).abs() < 0.01)
     stage.filter.thresholds = [0.0, 0.0, 0.0]  # Everything is.
-    strong, _, selected, _ = stage.draw_unlabelled()
-    assert torch.equal(selected, strong[:, 0] < 0.99)
+    drawn = stage.draw_unlabelled()
+    assert torch.equal(drawn.selected, drawn.image[:, 0] < 0.99)
 
 
 def test_a_bank_saved_before_there_was_trust_is_read(training_set, tmp_path):
@@ -352,7 +353,7 @@ def test_classes_given_to_pixels_are_the_targets_of_their_pixels():
     plain = {"batch": 4, "intensity": still, "geometry": {"probability": 0}}
     settings = quick("supervised", supervised=plain)
     training = Training(TrainingSet((only,)), settings, device="cpu")
-    image, target = training.stages.current.draw()
+    image, target, _ = training.stages.current.draw()
     expected = image[:, 0].round().long()
     assert torch.equal(target, expected.where(expected < 9, 255))
     assert {0, 1, 2, 255} == set(target.unique().tolist())

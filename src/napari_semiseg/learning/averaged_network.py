@@ -26,7 +26,11 @@ class AveragedNetwork(SegmentationNetwork):
     def __init__(self, networks: Sequence[SegmentationNetwork]) -> None:
         first = networks[0]
         super().__init__(
-            nn.ModuleList(networks), first.settings, first.n_channels, first.n_classes
+            nn.ModuleList(networks),
+            first.settings,
+            first.n_channels,
+            first.n_classes,
+            first.n_kinds,
         )
         self.to(first.mean.device)
 
@@ -39,8 +43,17 @@ class AveragedNetwork(SegmentationNetwork):
 
     def forward(self, image: Tensor) -> Tensor:
         """Log mean probability float32 ``(B, K, *S)`` of images ``(B, C, *S)``."""
-        each = [one(image).float().log_softmax(1) for one in self.members]
-        return torch.logsumexp(torch.stack(each), 0) - math.log(len(each))
+        return _mean_of([one(image) for one in self.members])
+
+    def both(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of both heads, float32 ``(B, K, *S)`` and ``(B, N, *S)``."""
+        parts, kinds = zip(*(one.both(image) for one in self.members), strict=True)
+        return _mean_of(parts), _mean_of(kinds)
+
+
+def _mean_of(logits: Sequence[Tensor]) -> Tensor:
+    each = [one.float().log_softmax(1) for one in logits]
+    return torch.logsumexp(torch.stack(each), 0) - math.log(len(each))
 
 
 def members_of(network: SegmentationNetwork) -> list[SegmentationNetwork]:

@@ -33,6 +33,9 @@ class LabelledByTeacher:
         bool and uint8 ``(B, S, S)``, as in `UnlabelledBatch`.
     numbers
         int64 ``(B,)``: which image each tile is of.
+    kind, kind_confidence
+        int64 and float32 ``(B, S, S)``: classes of the objects, from 0; None where
+        nothing tells them apart.
     """
 
     image: Tensor
@@ -41,6 +44,8 @@ class LabelledByTeacher:
     valid: Tensor
     trust: Tensor
     numbers: Tensor
+    kind: Tensor | None = None
+    kind_confidence: Tensor | None = None
 
 
 _FIELDS = tuple(field.name for field in fields(LabelledByTeacher))
@@ -58,12 +63,14 @@ class Bank:
 
     def add(self, tiles: LabelledByTeacher) -> None:
         """Append a batch; the oldest tiles leave when the bank is full."""
-        fresh: dict[str, Tensor] = {name: getattr(tiles, name) for name in _FIELDS}
+        all_planes = {name: getattr(tiles, name) for name in _FIELDS}
+        fresh = {n: plane for n, plane in all_planes.items() if plane is not None}
         if self._kept:
             fresh = {
-                name: torch.cat([self._kept[name], fresh[name]]) for name in _FIELDS
+                name: torch.cat([self._kept[name], plane])
+                for name, plane in fresh.items()
             }
-        self._kept = {name: fresh[name][-self.capacity :] for name in _FIELDS}
+        self._kept = {name: plane[-self.capacity :] for name, plane in fresh.items()}
 
     def draw(self, n: int, random: Randomness) -> LabelledByTeacher:
         """``n`` different tiles; all it has when it has fewer."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.averaged_network import members_of
+from napari_semiseg.learning.class_head import MOST_KINDS, with_head
 from napari_semiseg.learning.devices import place
 from napari_semiseg.learning.networks import build_network
 from napari_semiseg.segmentation.classes import IGNORE
@@ -69,6 +70,11 @@ def check(
             "In the labelled tiles every pixel is marked to be ignored: nothing is "
             "left to learn from. Label objects or background in one of them."
         )
+    if training_set.n_kinds > MOST_KINDS:
+        raise SemisegError(
+            f"Objects can have {MOST_KINDS} classes at the most, but this project has "
+            f"{training_set.n_kinds}: make a project of fewer classes."
+        )
     for tile in training_set.labelled:
         _check_classes(tile, training_set)
     _check_weights(training_set, class_weights)
@@ -82,12 +88,14 @@ def _known(tile: LabelledTile) -> NDArray[np.bool_]:
 
 
 def _check_classes(tile: LabelledTile, training_set: TrainingSet) -> None:
-    """Refuse a tile of a semantic task that holds a class nobody has named."""
-    if training_set.task != "semantic":
-        return
-    kinds = tile.known_classes()
-    largest = int(kinds[kinds != IGNORE].max(initial=0))
-    if largest >= training_set.n_classes:
+    """Refuse a tile that holds a class nobody has named."""
+    if training_set.task == "semantic":
+        kinds = tile.known_classes()
+        largest = int(kinds[kinds != IGNORE].max(initial=0))
+    else:
+        present = set(np.unique(tile.instances).tolist())
+        largest = max((c for n, c in tile.classes.items() if n in present), default=0)
+    if largest > len(training_set.classes):
         names = ", ".join(training_set.classes)
         raise SemisegError(
             f"A labelled tile of {tile.image_id or 'an image'} holds class {largest}, "
@@ -124,6 +132,11 @@ def _check_start(start: Model, training_set: TrainingSet) -> None:
             f"The model to start from knows the classes {', '.join(card.classes)}, but "
             f"these are {', '.join(training_set.classes)}. Start from scratch."
         )
+    if card.n_kinds and training_set.n_kinds and card.classes != training_set.classes:
+        raise SemisegError(
+            f"The model to start from tells {', '.join(card.classes)} apart, but the "
+            f"objects here are {', '.join(training_set.classes)}. Start from scratch."
+        )
 
 
 def build(
@@ -136,8 +149,9 @@ def build(
     messages: list[str] = []
     partners: list[SegmentationNetwork] = []
     if start is not None:
-        network, *partners = members_of(
-            copy.deepcopy(start.network).requires_grad_(True)
+        network, *partners = (
+            with_head(member, training_set.n_kinds, settings.seed)
+            for member in members_of(copy.deepcopy(start.network).requires_grad_(True))
         )
         wanted, sentence = start.card.network, start.card.weights_source
         known = True
@@ -147,6 +161,7 @@ def build(
             wanted,
             training_set.n_channels,
             training_set.n_classes,
+            n_kinds=training_set.n_kinds,
             seed=settings.seed,
             announce=messages.append,
         )
@@ -179,10 +194,12 @@ def announcements(
 
 
 def _about_classes(training_set: TrainingSet) -> list[str]:
-    """Which classes cannot be learned, because no labelled pixel is of them."""
+    """Which classes cannot be learned, because nothing labelled is of them."""
+    tiles = training_set.training
+    if training_set.n_kinds:
+        return _about_kinds(training_set, tiles)
     if training_set.task != "semantic":
         return []
-    tiles = training_set.training
     seen = set(np.concatenate([np.unique(tile.known_classes()) for tile in tiles]))
     names = ("background", *training_set.classes)
     missing = [name for number, name in enumerate(names) if number not in seen]
@@ -191,4 +208,16 @@ def _about_classes(training_set: TrainingSet) -> list[str]:
     return [
         f"No labelled pixel is of class {' or '.join(missing)}: the model cannot learn "
         "what nobody has shown."
+    ]
+
+
+def _about_kinds(training_set: TrainingSet, tiles: Sequence[LabelledTile]) -> list[str]:
+    seen = set(np.concatenate([np.unique(tile.object_classes()) for tile in tiles]))
+    names = enumerate(training_set.classes, start=1)
+    missing = [name for number, name in names if number not in seen]
+    if not missing:
+        return []
+    return [
+        f"No labelled object is of class {' or '.join(missing)}: the model cannot "
+        "learn what nobody has shown."
     ]

@@ -7,6 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_semiseg.learning.class_lesson import losses_of
+
 if TYPE_CHECKING:
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.stage import PlannedStage
@@ -29,10 +31,10 @@ def seconds_of(planned: PlannedStage, equipment: Equipment) -> float:
         stage = planned.make(equipment)
         network.train()
         middle = stage.n_steps // 2  # The first steps may cost less than the others.
-        stage.losses(middle).total.backward()  # The first one warms up.
+        losses_of(stage, middle, equipment).total.backward()  # The first one warms up.
         started = time.perf_counter()
         for _ in range(_STEPS):
-            total = stage.losses(middle).total
+            total = losses_of(stage, middle, equipment).total
             total.backward()
             total.detach().item()  # A GPU is asked for the number, hence waited for.
         seconds = time.perf_counter() - started

@@ -29,6 +29,7 @@ import torch
 
 from napari_semiseg.learning import symmetries
 from napari_semiseg.learning.averaged_network import AveragedNetwork
+from napari_semiseg.learning.class_head import class_terms
 from napari_semiseg.learning.devices import place_images
 from napari_semiseg.learning.divergence import ramp_up
 from napari_semiseg.learning.lessons import Lesson, cut_and_mixed
@@ -41,7 +42,7 @@ from napari_semiseg.learning.shifted_crops import (
     overlay,
     turn_shifts,
 )
-from napari_semiseg.learning.supervised import draw_labelled
+from napari_semiseg.learning.supervised import draw_tiles
 from napari_semiseg.learning.teacher import Average, decay_of_half_life, evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.segmentation.trust import apply_trust
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         CoTrainingStageSettings,
     )
     from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.supervised import LabelledTiles
 
 
 class CoTrainingStage:
@@ -110,20 +112,25 @@ class CoTrainingStage:
         return 4, labelled + 2 * views * crops
 
     def losses(self, step: int) -> Losses:
-        """``L = sum of L_sup + lambda (L_fix + beta L_dyn)`` over both networks."""
+        """``L = sum of L_sup + lambda (L_fix + beta L_dyn)`` over both networks.
+
+        Where objects have classes, either class head learns them of the labelled tiles.
+        """
         settings = self.settings
         labelled = self.draw_labelled()
         weight = self.unlabelled_weight(step)
         lessons = self.teach(labelled) if weight else (None, None)
         weights = {"fixed": settings.fixed_weight, "dynamic": settings.dynamic_weight}
         sums: dict[str, list[Tensor]] = {n: [] for n in ("supervised", *weights)}
-        for network, (image, target), lesson in zip(
+        for network, (image, target, kinds), lesson in zip(
             self.networks, labelled, lessons, strict=True
         ):
             network.train()
             seen = image if lesson is None else torch.cat([image, lesson.image])
-            logits = self.equipment.logits(network, seen)
+            logits, of_kinds = self.equipment.outputs(network, seen)
             sums["supervised"].append(self.supervised(logits[: len(image)], target))
+            for name, error in class_terms(of_kinds[: len(image)], kinds).items():
+                sums.setdefault(name, []).append(error)
             if lesson is None:
                 continue
             for name, error in lesson.losses(logits[len(image) :]).items():
@@ -141,13 +148,13 @@ class CoTrainingStage:
         error = alpha * supervised_loss(logits, target, self.class_weights)
         return error + (1 - alpha) * dice_loss(logits, target)
 
-    def draw_labelled(self) -> list[tuple[Tensor, Tensor]]:
+    def draw_labelled(self) -> list[LabelledTiles]:
         """Augmented labelled tiles and their targets, for each network."""
         settings = self.settings
         n = self.equipment.batch(settings.labelled_batch)
         still = settings.intensity.model_copy(update={"probability": 0.0})
         draws = [
-            draw_labelled(
+            draw_tiles(
                 self.equipment,
                 n,
                 self.boundary,
@@ -158,7 +165,7 @@ class CoTrainingStage:
         ]
         return draws if settings.separate_batches else draws * 2
 
-    def teach(self, labelled: list[tuple[Tensor, Tensor]]) -> tuple[Lesson, Lesson]:
+    def teach(self, labelled: list[LabelledTiles]) -> tuple[Lesson, Lesson]:
         """What each network learns of unlabelled crops: the other's pseudo-labels."""
         tools, settings = self.equipment, self.settings
         n = tools.batch(settings.unlabelled_batch)
@@ -171,7 +178,7 @@ class CoTrainingStage:
             numbers = batch.fixed.numbers
             if len({number for number, _ in batch.fixed.places}) == 1:
                 # Nothing else to mix with than what is labelled.
-                others = Lesson.of_labels(*labelled[1])
+                others = Lesson.of_labels(*labelled[1][:2])
                 for_second = cut_and_mixed(for_second, numbers, tools.random, others)
             else:
                 for_second = cut_and_mixed(for_second, numbers, tools.random)

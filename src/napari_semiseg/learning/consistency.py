@@ -22,6 +22,12 @@ import torch
 
 from napari_semiseg.learning import intensity, symmetries
 from napari_semiseg.learning.bank import Bank, LabelledByTeacher
+from napari_semiseg.learning.class_head import (
+    class_terms,
+    found_kinds,
+    taught_kinds,
+    taught_terms,
+)
 from napari_semiseg.learning.devices import place_images, precision
 from napari_semiseg.learning.filters import make_filter
 from napari_semiseg.learning.losses import (
@@ -30,10 +36,11 @@ from napari_semiseg.learning.losses import (
     pixel_weights,
     supervised_loss,
 )
-from napari_semiseg.learning.mixing import draw_boxes, draw_partners, paste
+from napari_semiseg.learning.mixing import draw_boxes, draw_partners
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
-from napari_semiseg.learning.supervised import draw_labelled
+from napari_semiseg.learning.strong_views import TaughtTiles, pasted
+from napari_semiseg.learning.supervised import draw_tiles
 from napari_semiseg.learning.teacher import (
     Average,
     averaged_probability,
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
         GeometrySettings,
         Settings,
     )
+    from napari_semiseg.learning.supervised import LabelledTiles
 
 
 class ConsistencyStage:
@@ -77,6 +85,7 @@ class ConsistencyStage:
         self.optimizers = (_make_optimizer(equipment.network, stage),)
         self.teacher = Average(equipment.network)
         self.filter = make_filter(stage, equipment.n_classes)
+        self.kind_filter = make_filter(stage, equipment.n_kinds)
         self.bank = Bank(max(stage.bank, stage.unlabelled_batch))
 
     @property
@@ -110,35 +119,45 @@ class ConsistencyStage:
         return 2, student + fresh
 
     def losses(self, step: int) -> Losses:
-        """``L = L_supervised + w L_semi`` of one batch (ACTIS Eqs. 5, 6)."""
-        tools, settings = self.equipment, self.settings
-        image, target = self.draw_labelled()
-        if not settings.unlabelled_weight:
-            logits = tools.logits(tools.network, image)
-            return Losses(
-                {"supervised": supervised_loss(logits, target, self.class_weights)}
-            )
-        self.label_fresh_tiles()
-        strong, label, selected, valid = self.draw_unlabelled()
+        """``L = L_supervised + w L_semi`` of one batch (ACTIS Eqs. 5, 6).
 
-        logits = tools.logits(tools.network, torch.cat([image, strong]))
-        supervised = supervised_loss(logits[: len(image)], target, self.class_weights)
-        error = cross_entropy(logits[len(image) :], label)
-        weight = pixel_weights(label, self.unlabelled_class_weights)
+        Where objects have classes, the class head learns both likewise: inside the
+        labelled objects, and inside what the teacher sees as foreground.
+        """
+        tools, settings = self.equipment, self.settings
+        image, target, kinds = self.draw_labelled()
+        if not settings.unlabelled_weight:
+            logits, of_kinds = tools.outputs(tools.network, image)
+            supervised = supervised_loss(logits, target, self.class_weights)
+            return Losses({"supervised": supervised, **class_terms(of_kinds, kinds)})
+        self.label_fresh_tiles()
+        strong = self.draw_unlabelled()
+
+        n, share = len(image), self.unlabelled_weight(step)
+        logits, of_kinds = tools.outputs(
+            tools.network, torch.cat([image, strong.image])
+        )
+        supervised = supervised_loss(logits[:n], target, self.class_weights)
+        error = cross_entropy(logits[n:], strong.label)
+        weight = pixel_weights(strong.label, self.unlabelled_class_weights)
         # Over all pixels, not over the selected: a doubtful batch must count for less.
-        unsupervised = (error * weight * selected).sum() / (weight * valid).sum()
+        unsupervised = (error * weight * strong.selected).sum() / (
+            weight * strong.valid
+        ).sum()
         terms = {
             "supervised": supervised,
-            "unsupervised": unsupervised * self.unlabelled_weight(step),
+            "unsupervised": unsupervised * share,
+            **class_terms(of_kinds[:n], kinds),
+            **taught_terms(of_kinds[n:], strong, share),
         }
-        return Losses(terms, coverage=selected.sum() / valid.sum())
+        return Losses(terms, coverage=strong.selected.sum() / strong.valid.sum())
 
-    def draw_labelled(self) -> tuple[Tensor, Tensor]:
+    def draw_labelled(self) -> LabelledTiles:
         """Labelled tiles under a turn and strong intensity, and their targets."""
         settings = self.settings
         n = self.equipment.batch(settings.labelled_batch, 1)
         geometry = self.geometry if settings.warped else None
-        return draw_labelled(
+        return draw_tiles(
             self.equipment,
             n,
             self.boundary,
@@ -156,6 +175,8 @@ class ConsistencyStage:
             drawn = tools.unlabelled.draw(n, tools.random)
             pseudo = self.pseudo_labels(drawn.image)
             self.filter.update(pseudo, drawn.valid)
+            if pseudo.kinds is not None:
+                self.kind_filter.update(pseudo.kinds, drawn.valid & (pseudo.label > 0))
             self.bank.add(
                 LabelledByTeacher(
                     drawn.image,
@@ -164,16 +185,21 @@ class ConsistencyStage:
                     drawn.valid,
                     drawn.trust,
                     drawn.numbers,
+                    *found_kinds(pseudo),
                 )
             )
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
         with precision(self.equipment.device):
-            return PseudoLabels.of(self.class_probability(image))
+            return PseudoLabels.of(self._probability(image), self.equipment.n_classes)
 
     def class_probability(self, image: Tensor) -> Tensor:
         """The teacher's, averaged over flips and turns (ACTIS Eq. 1)."""
+        return self._probability(image)[:, : self.equipment.n_classes]
+
+    def _probability(self, image: Tensor) -> Tensor:
+        """The same, and behind it that of the objects' classes."""
         placed = place_images(image, self.equipment.device)
         return averaged_probability(
             self.teacher.network, placed, self.settings.teacher_views
@@ -193,8 +219,8 @@ class ConsistencyStage:
             return apply_trust(self.filter.select(label, confidence), trust)
         return apply_trust(torch.ones_like(label, dtype=torch.bool), trust)
 
-    def draw_unlabelled(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Strong view, label, selected and valid mask, all under the same turn."""
+    def draw_unlabelled(self) -> TaughtTiles:
+        """Strong views and what the teacher says of them, under the same turns."""
         tools, random = self.equipment, self.equipment.random
         n = tools.batch(self.settings.unlabelled_batch, 1)
         tiles = self.bank.draw(n, random)
@@ -207,18 +233,27 @@ class ConsistencyStage:
             symmetries.apply_each(x, turns)
             for x in (tiles.label, trusted & tiles.valid, tiles.valid)
         )
+        kinds = self._taught(tiles, trusted & tiles.valid)
+        if kinds is not None:
+            kinds = symmetries.apply_each(kinds, turns)
+        taught = TaughtTiles(strong, label, selected, valid, kinds)
         if not self.settings.cutmix:
-            return strong, label, selected, valid
+            return taught
         partners, found = draw_partners(tiles.numbers, random)
         n, height, width = label.shape
         boxes = draw_boxes(n, (height, width), self.settings.cutmix, random)
         boxes &= found[:, None, None]
-        return (
-            paste(strong, partners, boxes),
-            paste(label, partners, boxes),
-            paste(selected, partners, boxes),
-            paste(valid, partners, boxes),
-        )
+        return pasted(taught, partners, boxes)
+
+    def _taught(self, tiles: LabelledByTeacher, trusted: Tensor) -> Tensor | None:
+        """Targets of the class head: confident kinds where the label is trusted."""
+        if tiles.kind is None or tiles.kind_confidence is None:
+            return None
+        counts = trusted
+        if self.settings.filtering:
+            found = self.kind_filter.select(tiles.kind, tiles.kind_confidence)
+            counts = counts & found
+        return taught_kinds(tiles.label, tiles.kind, counts)
 
     def unlabelled_weight(self, step: int) -> float:
         """Rises linearly from 0 over the first ``ramp`` of the stage."""
@@ -246,6 +281,7 @@ class ConsistencyStage:
             "teacher": self.teacher.network.state_dict(),
             "updates": self.teacher.updates,
             "filter": self.filter.state(),
+            "kind_filter": self.kind_filter.state(),
             "bank": self.bank.state(),
         }
 
@@ -254,6 +290,8 @@ class ConsistencyStage:
         self.teacher.network.load_state_dict(state["teacher"])
         self.teacher.updates = state["updates"]
         self.filter.load_state(state["filter"])
+        if "kind_filter" in state:  # Not so before objects had classes.
+            self.kind_filter.load_state(state["kind_filter"])
         self.bank.load_state(state["bank"], self.equipment.device)
 
 

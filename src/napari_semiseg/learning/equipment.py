@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_semiseg.learning.class_head import outputs_of
 from napari_semiseg.learning.devices import place_images, precision
 
 if TYPE_CHECKING:
@@ -90,6 +91,20 @@ class Equipment:
         Batch normalisation cannot learn from a batch of one.
         """
         return max(min(wanted, smallest), int(wanted * self.batch_scale))
+
+    @property
+    def n_kinds(self) -> int:
+        """Classes of objects that a head of its own tells apart; 0: no such head."""
+        return self.network.n_kinds
+
+    def outputs(self, network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`logits`, and those of the objects' classes, by one pass.
+
+        float32 ``(B, K, *S)`` and ``(B, N, *S)``, with N = `n_kinds`.
+        """
+        with precision(self.device):
+            parts, kinds = outputs_of(network, place_images(x, self.device))
+        return parts.float(), kinds.float()
 
     def logits(self, network: nn.Module, x: Tensor) -> Tensor:
         """float32 ``(B, K, *S)`` of a network in the mode it is in."""

@@ -24,13 +24,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_semiseg.learning import symmetries
+from napari_semiseg.learning.class_head import (
+    class_terms,
+    probabilities_of,
+    taught_kinds,
+    taught_terms,
+)
 from napari_semiseg.learning.devices import place_images, precision
 from napari_semiseg.learning.learner import Learner
 from napari_semiseg.learning.losses import Losses, cross_entropy, supervised_loss
 from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
 from napari_semiseg.learning.reliability import keep_checkpoint
 from napari_semiseg.learning.strong_views import TaughtTiles, strong_view
-from napari_semiseg.learning.supervised import draw_labelled
+from napari_semiseg.learning.supervised import draw_tiles
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.segmentation.trust import apply_trust
 
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
         FixMatchSettings,
         FixMatchStSettings,
     )
+    from napari_semiseg.learning.supervised import LabelledTiles
 
 
 class LabelledStage:
@@ -82,19 +89,23 @@ class LabelledStage:
 
     def losses(self, step: int) -> Losses:
         """``CE(f(W(x)), y)`` of one batch."""
-        image, target = self.draw_labelled(self.settings.supervised_batch, smallest=2)
-        return self.supervised(image, target)
+        tiles = self.draw_labelled(self.settings.supervised_batch, smallest=2)
+        return self.supervised(tiles)
 
-    def supervised(self, image: Tensor, target: Tensor) -> Losses:
-        """Weighted cross-entropy over the annotated pixels."""
-        logits = self.equipment.logits(self.equipment.network, image)
-        loss = supervised_loss(logits, target, self.class_weights)
-        return Losses({"supervised": loss})
+    def supervised(self, tiles: LabelledTiles) -> Losses:
+        """Weighted cross-entropy over the annotated pixels.
 
-    def draw_labelled(self, wanted: int, smallest: int = 1) -> tuple[Tensor, Tensor]:
+        Where objects have classes, that of the class head inside them is added.
+        """
+        tools = self.equipment
+        logits, of_kinds = tools.outputs(tools.network, tiles.image)
+        loss = supervised_loss(logits, tiles.target, self.class_weights)
+        return Losses({"supervised": loss, **class_terms(of_kinds, tiles.kinds)})
+
+    def draw_labelled(self, wanted: int, smallest: int = 1) -> LabelledTiles:
         """Labelled tiles under weak augmentation, and their targets."""
         labelled = self.settings.labelled
-        return draw_labelled(
+        return draw_tiles(
             self.equipment,
             self.equipment.batch(wanted, smallest),
             self.settings.boundary,
@@ -133,6 +144,7 @@ class FixMatchStage(LabelledStage):
         super().__init__(equipment, settings, n_steps)
         self.consistency = settings.fixmatch
         self.thresholds = Thresholds(equipment.n_classes, settings.fixmatch)
+        self.kind_thresholds = Thresholds(equipment.n_kinds, settings.fixmatch)
         self.done = 0
 
     @property
@@ -160,18 +172,28 @@ class FixMatchStage(LabelledStage):
         return self.equipment.batch(self.consistency.unlabelled_batch, 1)
 
     def losses(self, step: int) -> Losses:
-        """``CE(f(x'), y) + w sum(M CE(f(u''), y_hat)) / sum(v)`` (Algorithm 1)."""
-        image, target = self.draw_labelled(self.consistency.labelled_batch)
+        """``CE(f(x'), y) + w sum(M CE(f(u''), y_hat)) / sum(v)`` (Algorithm 1).
+
+        Where objects have classes, the class head learns both likewise: inside the
+        labelled objects, and inside the foreground that the network is sure of.
+        """
+        tiles = self.draw_labelled(self.consistency.labelled_batch)
         weight = self.unlabelled_weight(step)
         if not weight:
-            return self.supervised(image, target)
+            return self.supervised(tiles)
         strong = self.draw_unlabelled()
-        tools = self.equipment
-        logits = tools.logits(tools.network, torch.cat([image, strong.image]))
-        n = len(image)
-        supervised = supervised_loss(logits[:n], target, self.class_weights)
+        tools, n = self.equipment, len(tiles.image)
+        logits, of_kinds = tools.outputs(
+            tools.network, torch.cat([tiles.image, strong.image])
+        )
+        supervised = supervised_loss(logits[:n], tiles.target, self.class_weights)
         unsupervised = consistency_loss(logits[n:], strong)
-        terms = {"supervised": supervised, "unsupervised": weight * unsupervised}
+        terms = {
+            "supervised": supervised,
+            "unsupervised": weight * unsupervised,
+            **class_terms(of_kinds[:n], tiles.kinds),
+            **taught_terms(of_kinds[n:], strong, weight),
+        }
         return Losses(terms, strong.selected.sum() / strong.valid.sum().clamp_min(1))
 
     def draw_unlabelled(self) -> TaughtTiles:
@@ -186,20 +208,34 @@ class FixMatchStage(LabelledStage):
         pseudo = self.pseudo_labels(weak)
         self.thresholds.update(pseudo, valid)
         selected = self.select(pseudo.label, pseudo.confidence, trust) & valid
-        taught = TaughtTiles(weak, pseudo.label, selected, valid)
+        kinds = self._taught(pseudo, selected, valid)
+        taught = TaughtTiles(weak, pseudo.label, selected, valid, kinds)
         return strong_view(taught, drawn.numbers, self.consistency.strong, random)
+
+    def _taught(
+        self, pseudo: PseudoLabels, selected: Tensor, valid: Tensor
+    ) -> Tensor | None:
+        """Targets of the class head: confident kinds where the label is selected."""
+        if pseudo.kinds is None:
+            return None
+        found = pseudo.kinds
+        self.kind_thresholds.update(found, valid & (pseudo.label > 0))
+        confident = self.kind_thresholds.select(found.label, found.confidence)
+        return taught_kinds(pseudo.label, found.label, selected & confident)
 
     def class_probability(self, image: Tensor) -> Tensor:
         """``softmax f(u')``, in evaluation mode."""
-        placed = place_images(image, self.equipment.device)
-        with evaluating(self.predictor):
-            probability: Tensor = self.predictor(placed).float().softmax(1)
-        return probability
+        return self._probability(image)[:, : self.equipment.n_classes]
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The most probable class of each pixel, and its probability."""
         with precision(self.equipment.device):
-            return PseudoLabels.of(self.class_probability(image))
+            return PseudoLabels.of(self._probability(image), self.equipment.n_classes)
+
+    def _probability(self, image: Tensor) -> Tensor:
+        placed = place_images(image, self.equipment.device)
+        with evaluating(self.predictor):
+            return probabilities_of(self.predictor, placed)
 
     def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
         """``M = 1[c >= tau]``, bool ``(B, *S)``; a person's word on a pixel wins."""
@@ -226,6 +262,7 @@ class FixMatchStage(LabelledStage):
         return {
             "learner": self.learner.state(),
             "thresholds": self.thresholds.percentiles.state(),
+            "kind_thresholds": self.kind_thresholds.percentiles.state(),
             "done": self.done,
         }
 
@@ -233,6 +270,8 @@ class FixMatchStage(LabelledStage):
         """Go on from :meth:`state`."""
         self.learner.load_state(state["learner"])
         self.thresholds.percentiles.load_state(state["thresholds"])
+        if "kind_thresholds" in state:  # Not so before objects had classes.
+            self.kind_thresholds.percentiles.load_state(state["kind_thresholds"])
         self.done = state["done"]
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import make_folder, read_json, replace_file, write_json
 from napari_semiseg.learning.averaged_network import AveragedNetwork, members_of
+from napari_semiseg.learning.class_head import probabilities_of
 from napari_semiseg.learning.devices import place, precision
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.learning.networks import SegmentationNetwork, build_network
@@ -51,6 +52,8 @@ class ModelCard(BaseModel):
         Architecture and encoder.
     n_channels, n_classes
         C of its images and K of its probabilities, with the background.
+    n_kinds
+        N of a head that gives every object one of ``classes``; 0: there is none.
     n_networks
         How many networks of that kind it is made of; their probabilities are averaged.
     task, classes
@@ -92,6 +95,7 @@ class ModelCard(BaseModel):
     network: NetworkSettings
     n_channels: Annotated[int, Field(ge=1)]
     n_classes: Annotated[int, Field(ge=2)]
+    n_kinds: Annotated[int, Field(ge=0)] = 0
     n_networks: Annotated[int, Field(ge=1, le=8)] = 1
     task: Literal["instances", "semantic"] = "instances"
     classes: tuple[str, ...] = ("object",)
@@ -120,8 +124,8 @@ class Model:
     network
         Is put into evaluation mode.
     card
-        Its ``network``, ``n_channels``, ``n_classes`` and ``n_networks`` are taken from
-        the network.
+        Its ``network``, ``n_channels``, ``n_classes``, ``n_kinds`` and ``n_networks``
+        are taken from the network.
     """
 
     def __init__(self, network: SegmentationNetwork, card: ModelCard) -> None:
@@ -130,6 +134,7 @@ class Model:
             "network": network.settings,
             "n_channels": network.n_channels,
             "n_classes": network.n_classes,
+            "n_kinds": network.n_kinds,
             "n_networks": len(members_of(network)),
         }
         self.card = card.model_copy(update=facts)
@@ -161,6 +166,15 @@ class Model:
         with precision(self.device):
             logits = self.network(images)
         return torch.softmax(logits.float(), dim=1)
+
+    @torch.inference_mode()
+    def all_probabilities(self, images: Tensor) -> Tensor:
+        """Probabilities of both heads by one pass, float32 ``(B, K + N, *S)``.
+
+        Of the classes, summing to 1 over the first K, then of the objects' classes.
+        """
+        with precision(self.device):
+            return probabilities_of(self.network, images)
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors`` and ``model.json`` into a folder.
@@ -212,7 +226,7 @@ def _empty_network(card: ModelCard) -> SegmentationNetwork:
     """A network that the card's weights fit."""
     without = card.network.model_copy(update={"weights": "none"})
     made = [
-        build_network(without, card.n_channels, card.n_classes)[0]
+        build_network(without, card.n_channels, card.n_classes, n_kinds=card.n_kinds)[0]
         for _ in range(card.n_networks)
     ]
     for network in made:

@@ -40,6 +40,10 @@ class SegmentationNetwork(nn.Module):
         What ``body`` was built from; the encoder is not ``auto``.
     n_channels, n_classes
         C and K.
+    n_kinds
+        N: the user's classes of objects, which a second head tells apart. The body then
+        has K + N outputs, the heads being one convolution of the same features; 0:
+        there is no such head.
 
     Notes
     -----
@@ -56,12 +60,14 @@ class SegmentationNetwork(nn.Module):
         settings: NetworkSettings,
         n_channels: int,
         n_classes: int,
+        n_kinds: int = 0,
     ) -> None:
         super().__init__()
         self.body = body
         self.settings = settings
         self.n_channels = n_channels
         self.n_classes = n_classes
+        self.n_kinds = n_kinds
         mean, std = _standardisation(n_channels)
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
@@ -84,6 +90,16 @@ class SegmentationNetwork(nn.Module):
         SemisegError
             When the images have another number of channels than the network.
         """
+        logits = self._all(image)
+        return logits[:, : self.n_classes] if self.n_kinds else logits
+
+    def both(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of both heads by one pass, float32 ``(B, K, *S)``, ``(B, N, *S)``."""
+        logits = self._all(image)
+        n = self.n_classes if self.n_kinds else logits.shape[1]
+        return logits[:, :n], logits[:, n:]
+
+    def _all(self, image: Tensor) -> Tensor:
         if image.shape[1] != self.n_channels:
             raise SemisegError(
                 f"The network takes images of {self.n_channels} channel(s), "
@@ -102,6 +118,7 @@ def build_network(
     n_channels: int,
     n_classes: int,
     *,
+    n_kinds: int = 0,
     seed: int = 0,
     announce: Callable[[str], None] | None = None,
 ) -> tuple[SegmentationNetwork, WeightsReport]:
@@ -114,6 +131,8 @@ def build_network(
         call ``settings.resolve(device)`` first.
     n_channels, n_classes
         Channels of the images, and classes with the background.
+    n_kinds
+        Classes of objects that a second head tells apart; see `SegmentationNetwork`.
     seed
         Of the random weights; the global random state is left as it was.
     announce
@@ -133,14 +152,15 @@ def build_network(
     settings = settings.resolve("cpu")
     _check_encoder(settings.encoder)
     with _own_random_state(seed):
-        body = make_cautious(_build_body(settings, n_channels, n_classes))
+        body = make_cautious(_build_body(settings, n_channels, n_classes + n_kinds))
     encoder = encoder_of(body)
     report = (
         _without_encoder(settings)
         if encoder is None
         else load_encoder_weights(encoder, settings, announce)
     )
-    return SegmentationNetwork(body, settings, n_channels, n_classes), report
+    network = SegmentationNetwork(body, settings, n_channels, n_classes, n_kinds)
+    return network, report
 
 
 def encoder_of(body: nn.Module) -> nn.Module | None:
@@ -166,23 +186,23 @@ def pad_to_stride(image: Tensor, stride: int = STRIDE) -> Tensor:
 
 
 def _build_body(
-    settings: NetworkSettings, n_channels: int, n_classes: int
+    settings: NetworkSettings, n_channels: int, n_outputs: int
 ) -> nn.Module:
     if settings.architecture == "enet":
-        return ENet(n_channels, n_classes)
+        return ENet(n_channels, n_outputs)
     options: dict[str, object] = {}
     if settings.architecture == "pspnet":
         # smp's own default stops at the third stage, undilated: not the paper's.
         options = {"encoder_depth": 5, "upsampling": 8, "output_stride": 8}
     try:
         if settings.architecture == "deeplabv2":
-            return DeepLabV2(settings.encoder, n_channels, n_classes)
+            return DeepLabV2(settings.encoder, n_channels, n_outputs)
         body: nn.Module = smp.create_model(
             settings.architecture,
             encoder_name=settings.encoder,
             encoder_weights=None,
             in_channels=n_channels,
-            classes=n_classes,
+            classes=n_outputs,
             **options,
         )
     except (ValueError, KeyError, NotImplementedError, RuntimeError) as error:

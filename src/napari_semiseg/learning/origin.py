@@ -47,6 +47,7 @@ class Origin:
     ) -> None:
         self._settings = network.settings
         self._shape = (network.n_channels, network.n_classes)
+        self._n_kinds = network.n_kinds
         self._seed = seed
         self._device = device
         self._partners = list(partners)
@@ -61,6 +62,7 @@ class Origin:
         network, _ = build_network(
             self._settings.model_copy(update={"weights": "none"}),
             *self._shape,
+            n_kinds=self._n_kinds,
             seed=self._seed + 7919 * number,  # Far from the seeds of other runs.
         )
         network.settings = self._settings

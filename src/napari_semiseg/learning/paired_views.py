@@ -9,7 +9,7 @@ import torch
 
 from napari_semiseg.learning import intensity, transformations
 from napari_semiseg.learning.supervised import draw_squares
-from napari_semiseg.learning.targets import targets_of
+from napari_semiseg.learning.targets import kind_targets, targets_of
 from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Pair:
         float32 ``(B, *S, D)``: where in the first view each pixel of the second lies.
     first, second
         bool ``(B, *S)``: what of either view is image that may be compared.
+    kinds
+        Classes of the objects, int64 as ``target``; None where there is one alone.
     """
 
     image: Tensor
@@ -45,6 +47,7 @@ class Pair:
     positions: Tensor
     first: Tensor
     second: Tensor
+    kinds: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ def draw_pair(
         image = intensity.augment(image, settings.intensity, random)
     fields = torch.cat([view.fields for view in views])
     target = targets_of(fields, equipment.task, boundary)
-    return Pair(image, target, across, *(view.usable for view in views))
+    first_usable, second_usable = (view.usable for view in views)
+    kinds = kind_targets(fields)
+    return Pair(image, target, across, first_usable, second_usable, kinds)
 
 
 def allowed(trust: Tensor) -> Tensor:

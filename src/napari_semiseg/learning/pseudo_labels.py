@@ -28,17 +28,27 @@ class PseudoLabels:
         int64 ``(B, *S)``: most probable class.
     confidence
         float32 ``(B, *S)``: its probability.
+    kinds
+        The same of the objects' classes, from 0, where a head tells them apart; they
+        mean something in the foreground alone.
     """
 
     probability: Tensor
     label: Tensor
     confidence: Tensor
+    kinds: PseudoLabels | None = None
 
     @classmethod
-    def of(cls, probability: Tensor) -> PseudoLabels:
-        """Hard labels of a probability map (ACTIS Eq. 2)."""
-        confidence, label = probability.max(1)
-        return cls(probability, label, confidence)
+    def of(cls, probability: Tensor, n_classes: int | None = None) -> PseudoLabels:
+        """Hard labels of a probability map (ACTIS Eq. 2).
+
+        Behind the first ``n_classes`` (None: all) are those of the objects' classes.
+        """
+        parts = probability[:, :n_classes]
+        confidence, label = parts.max(1)
+        several = parts.shape[1] < probability.shape[1]
+        kinds = cls.of(probability[:, n_classes:]) if several else None
+        return cls(parts, label, confidence, kinds)
 
 
 def at_least(

@@ -39,7 +39,8 @@ class LabelledBatch:
 
     ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 4, W, W)``: instance
     ids (of a semantic task: classes), annotated, valid (inside the tile), class
-    override plus one (0: none), together so that one resampling serves all.
+    override plus one (0: none), together so that one resampling serves all. Where
+    objects have one of several classes, a fifth field holds it (0: no object).
     """
 
     image: Tensor
@@ -90,9 +91,12 @@ class LabelledSampler:
         size: int,
         device: torch.device,
         task: Task = "instances",
+        *,
+        n_kinds: int = 0,
     ) -> None:
         self.size = size
         self.task = task
+        self.n_kinds = n_kinds
         self.canvas = size + 2 * (size // 4)
         padded = [self._pad(tile) for tile in tiles]
         self._images = [torch.from_numpy(image).to(device) for image, _ in padded]
@@ -132,6 +136,8 @@ class LabelledSampler:
         image = np.pad(tile.image, [(0, 0), *widths], mode="reflect")
         inside = np.ones(tile.instances.shape, bool)
         planes = [*_known(tile, self.task), inside, _overrides_plus_one(tile)]
+        if self.n_kinds:
+            planes.append(tile.object_classes())
         fields = np.stack(planes).astype(np.float32)
         return image.astype(np.float32), np.pad(fields, [(0, 0), *widths])
 

@@ -24,6 +24,11 @@ import numpy as np
 import torch
 
 from napari_semiseg.learning import symmetries
+from napari_semiseg.learning.class_head import (
+    class_terms,
+    taught_kinds,
+    taught_terms,
+)
 from napari_semiseg.learning.learner import Learner
 from napari_semiseg.learning.losses import Losses, cross_entropy, pixel_weights
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
@@ -32,7 +37,7 @@ from napari_semiseg.learning.reliability import CHECKPOINTS, assess, ranked
 from napari_semiseg.learning.sampling import UnlabelledSampler
 from napari_semiseg.learning.strong_views import TaughtTiles, strong_view
 from napari_semiseg.learning.summed_views import summing_forward
-from napari_semiseg.learning.supervised import draw_labelled
+from napari_semiseg.learning.supervised import draw_tiles
 from napari_semiseg.prediction.predict import predict_probability
 from napari_semiseg.segmentation.trust import apply_trust
 
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
     from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.sampling import UnlabelledBatch
+    from napari_semiseg.learning.supervised import LabelledTiles
 
 # What is handed on, and remembered, under which name.
 _RELIABLE, _TEACHER, _MASKS = "reliable", "teacher", "masks"
@@ -128,15 +134,22 @@ class SelfTrainingStage:
     # -- a step -----------------------------------------------------------------------
 
     def losses(self, step: int) -> Losses:
-        """One mean cross-entropy over labelled and pseudo-labelled pixels."""
+        """One mean cross-entropy over labelled and pseudo-labelled pixels.
+
+        Where objects have classes, the class head has a mean for either, inside the
+        labelled objects and inside those of the stored masks.
+        """
         tools = self.equipment
-        image, target = self.draw_labelled()
+        image, target, kinds = self.draw_labelled()
         weight = pixel_weights(target, self.class_weights)
         if not self._batches[1]:
-            error = cross_entropy(tools.logits(tools.network, image), target)
-            return Losses({"supervised": (error * weight).sum() / _total(weight)})
+            logits, of_kinds = tools.outputs(tools.network, image)
+            loss = (cross_entropy(logits, target) * weight).sum() / _total(weight)
+            return Losses({"supervised": loss, **class_terms(of_kinds, kinds)})
         strong = self.draw_unlabelled()
-        logits = tools.logits(tools.network, torch.cat([image, strong.image]))
+        logits, of_kinds = tools.outputs(
+            tools.network, torch.cat([image, strong.image])
+        )
         error = cross_entropy(logits, torch.cat([target, strong.label]))
         pseudo = pixel_weights(strong.label, self.unlabelled_class_weights)
         pseudo = pseudo * strong.selected * self.student.unlabelled_weight
@@ -145,14 +158,16 @@ class SelfTrainingStage:
         terms = {
             "supervised": weighted[:n].sum() / total,
             "unsupervised": weighted[n:].sum() / total,
+            **class_terms(of_kinds[:n], kinds),
+            **taught_terms(of_kinds[n:], strong, self.student.unlabelled_weight),
         }
         coverage = strong.selected.sum() / strong.valid.sum().clamp_min(1)
         return Losses(terms, coverage)
 
-    def draw_labelled(self) -> tuple[Tensor, Tensor]:
+    def draw_labelled(self) -> LabelledTiles:
         """Labelled tiles under weak augmentation, and their targets."""
         labelled = self.settings.labelled
-        return draw_labelled(
+        return draw_tiles(
             self.equipment,
             self._batches[0],
             self.settings.boundary,
@@ -166,20 +181,22 @@ class SelfTrainingStage:
         drawn = self.sampler.draw(self._batches[1], random)
         trusted = apply_trust(drawn.valid, drawn.trust) & drawn.valid
         turns = random.integers(symmetries.N_SYMMETRIES, len(drawn.image))
-        weak, label, selected, valid = (
+        weak, stored, selected, valid = (
             symmetries.apply_each(plane, turns)
-            for plane in (
-                drawn.image,
-                self.labels(drawn),
-                trusted,
-                drawn.valid,
-            )
+            for plane in (drawn.image, self.stored(drawn), trusted, drawn.valid)
         )
-        taught = TaughtTiles(weak, label, selected, valid)
+        label, kinds = self._unpacked(stored)
+        if kinds is not None:
+            kinds = taught_kinds(label, kinds, selected)
+        taught = TaughtTiles(weak, label, selected, valid, kinds)
         return strong_view(taught, drawn.numbers, self.student.strong, random)
 
     def labels(self, drawn: UnlabelledBatch) -> Tensor:
-        """Stored labels of drawn tiles, int64 ``(B, S, S)``."""
+        """Stored classes of the pixels of drawn tiles, int64 ``(B, S, S)``."""
+        return self._unpacked(self.stored(drawn))[0]
+
+    def stored(self, drawn: UnlabelledBatch) -> Tensor:
+        """Stored numbers of drawn tiles, int64 ``(B, S, S)``: class + K x kind."""
         if self.masks is None:  # Nothing is prepared: only the time is measured.
             return torch.zeros_like(drawn.valid, dtype=torch.int64)
         tiles = []
@@ -204,7 +221,8 @@ class SelfTrainingStage:
         image = next(known, None)
         key = _TEACHER if image is None else self.taught_by[image]
         probability = torch.from_numpy(self._probability(key, source, box))[None]
-        return PseudoLabels.of(probability), image in self.used
+        pseudo = PseudoLabels.of(probability, self.equipment.n_classes)
+        return pseudo, image in self.used
 
     def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
         """All but what a person does not trust, bool ``(B, *S)``."""
@@ -242,8 +260,19 @@ class SelfTrainingStage:
 
     def _label(self, key: str, image: int, part: Box) -> NDArray[np.uint8]:
         probability = self._probability(key, self.images[image].source, part)
-        label = PseudoLabels.of(torch.from_numpy(probability)[None]).label[0]
-        return label.numpy().astype(np.uint8)
+        n_classes = self.equipment.n_classes
+        pseudo = PseudoLabels.of(torch.from_numpy(probability)[None], n_classes)
+        packed = pseudo.label[0]
+        if pseudo.kinds is not None:
+            packed = packed + n_classes * pseudo.kinds.label[0]
+        return packed.numpy().astype(np.uint8)
+
+    def _unpacked(self, stored: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Classes of pixels, and of objects where a head tells these apart."""
+        n_classes = self.equipment.n_classes
+        if not self.equipment.n_kinds:
+            return stored, None
+        return stored % n_classes, stored // n_classes
 
     def _probability(
         self, key: str, source: ImageSource, region: Box

@@ -6,10 +6,11 @@ images (CutMix) moves their labels and masks with them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_semiseg.learning import intensity, mixing
+from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,12 +31,21 @@ class TaughtTiles:
         int64 ``(B, S, S)``.
     selected, valid
         bool ``(B, S, S)``: what the loss learns, and over what it is averaged.
+    kinds
+        int64 ``(B, S, S)``: classes of the objects, from 0, where the class head learns
+        them, ``IGNORE`` elsewhere; None where there is no such head.
     """
 
     image: Tensor
     label: Tensor
     selected: Tensor
     valid: Tensor
+    kinds: Tensor | None = None
+
+    @property
+    def foreground(self) -> Tensor:
+        """Where the teacher sees objects, bool ``(B, S, S)``."""
+        return (self.label > 0) & self.valid
 
 
 def strong_view(
@@ -53,7 +63,7 @@ def strong_view(
     """
     image = intensity.augment(tiles.image, settings.intensity, random)
     image = _made_grey(image, settings.grey, random)
-    tiles = TaughtTiles(image, tiles.label, tiles.selected, tiles.valid)
+    tiles = replace(tiles, image=image)
     if settings.cutmix:
         tiles = _cut_and_mixed(tiles, numbers, settings.cutmix, random)
     if settings.cutout:
@@ -75,8 +85,22 @@ def _cut_and_mixed(
     partners, found = mixing.draw_partners(numbers, random)
     boxes = mixing.draw_boxes(n, (height, width), chance, random)
     boxes = boxes & found[:, None, None]
-    planes = (tiles.image, tiles.label, tiles.selected, tiles.valid)
-    return TaughtTiles(*(mixing.paste(plane, partners, boxes) for plane in planes))
+    return pasted(tiles, partners, boxes)
+
+
+def pasted(tiles: TaughtTiles, partners: Tensor, boxes: Tensor) -> TaughtTiles:
+    """Boxes of their partners, all planes alike; see `mixing.paste`."""
+
+    def paste(plane: Tensor) -> Tensor:
+        return mixing.paste(plane, partners, boxes)
+
+    return TaughtTiles(
+        paste(tiles.image),
+        paste(tiles.label),
+        paste(tiles.selected),
+        paste(tiles.valid),
+        None if tiles.kinds is None else paste(tiles.kinds),
+    )
 
 
 def _cut_out(tiles: TaughtTiles, chance: float, random: Randomness) -> TaughtTiles:
@@ -91,4 +115,5 @@ def _cut_out(tiles: TaughtTiles, chance: float, random: Randomness) -> TaughtTil
         tiles.label,
         tiles.selected & ~boxes,
         tiles.valid & ~boxes,
+        None if tiles.kinds is None else tiles.kinds.where(~boxes, IGNORE),
     )

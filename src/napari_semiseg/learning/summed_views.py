@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch.nn import functional
 
 from napari_semiseg.learning import symmetries
+from napari_semiseg.learning.class_head import probabilities_of
 from napari_semiseg.learning.devices import precision
 from napari_semiseg.learning.teacher import evaluating
 
@@ -39,15 +40,15 @@ def summed_probability(
     Returns
     -------
     Tensor
-        float32 ``(B, K, Y, X)``.
+        float32 ``(B, K + N, Y, X)``, see `probabilities_of`.
     """
     found = []
     with evaluating(network):
         for scale in scales:
             resized = _resized(x, scale)
             for view in _VIEWS[:n_views]:
-                logits = network(symmetries.apply(resized, view).contiguous())
-                probability = symmetries.undo(logits.float().softmax(1), view)
+                seen = symmetries.apply(resized, view).contiguous()
+                probability = symmetries.undo(probabilities_of(network, seen), view)
                 found.append(_back(probability, x))
     total = found[0]
     for probability in found[1:]:

@@ -11,15 +11,16 @@ boundary lies inside the object.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from napari_semiseg.learning import copying, intensity, symmetries, warps
+from napari_semiseg.learning.class_head import class_terms
 from napari_semiseg.learning.losses import Losses, supervised_loss
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.sampling import LabelledBatch
-from napari_semiseg.learning.targets import targets_of
+from napari_semiseg.learning.targets import kind_targets, targets_of
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
 
 if TYPE_CHECKING:
@@ -81,18 +82,20 @@ class SupervisedStage:
         return 1, self.equipment.batch(self.settings.batch)
 
     def losses(self, step: int) -> Losses:
-        """Weighted cross-entropy of one augmented batch (ACTIS 3.2)."""
-        image, target = self.draw()
-        logits = self.equipment.logits(self.equipment.network, image)
-        return Losses(
-            {"supervised": supervised_loss(logits, target, self.class_weights)}
-        )
+        """Weighted cross-entropy of one augmented batch (ACTIS 3.2).
 
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """Augmented tiles float32 ``(B, C, S, S)``, targets int64 ``(B, S, S)``."""
+        Where objects have classes, that of the class head inside them is added.
+        """
+        image, target, kinds = self.draw()
+        logits, of_kinds = self.equipment.outputs(self.equipment.network, image)
+        supervised = supervised_loss(logits, target, self.class_weights)
+        return Losses({"supervised": supervised, **class_terms(of_kinds, kinds)})
+
+    def draw(self) -> LabelledTiles:
+        """A batch of augmented tiles with their targets."""
         settings = self.settings
         n = self.equipment.batch(settings.batch)
-        return draw_labelled(
+        return draw_tiles(
             self.equipment,
             n,
             self.boundary,
@@ -122,6 +125,39 @@ class SupervisedStage:
             self.average.updates = state["updates"]
 
 
+class LabelledTiles(NamedTuple):
+    """Augmented labelled tiles and their targets.
+
+    ``image`` float32 ``(B, C, S, S)``; ``target`` int64 ``(B, S, S)``; ``kinds`` int64
+    ``(B, S, S)``, classes of the objects from 0, None where there is one class alone.
+    Both are ``IGNORE`` where nothing is known.
+    """
+
+    image: Tensor
+    target: Tensor
+    kinds: Tensor | None
+
+
+def draw_tiles(
+    equipment: Equipment,
+    n: int,
+    boundary: BoundaryMode,
+    geometry: GeometrySettings | None,
+    intensities: IntensitySettings,
+    *,
+    copy_paste: float = 0.0,
+) -> LabelledTiles:
+    """A batch of ``n`` augmented labelled tiles and their targets.
+
+    Flips, turns and strong intensity always; affine and elastic with ``geometry``;
+    objects of other tiles in a share ``copy_paste`` of the tiles, if there are few.
+    """
+    batch = draw_squares(equipment, n, geometry, copy_paste=copy_paste)
+    target = targets_of(batch.fields, equipment.task, boundary)
+    image = intensity.augment(batch.image, intensities, equipment.random)
+    return LabelledTiles(image, target, kind_targets(batch.fields))
+
+
 def draw_labelled(
     equipment: Equipment,
     n: int,
@@ -131,19 +167,17 @@ def draw_labelled(
     *,
     copy_paste: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """A batch of augmented labelled tiles and their class targets.
-
-    Flips, turns and strong intensity always; affine and elastic with ``geometry``;
-    objects of other tiles in a share ``copy_paste`` of the tiles, if there are few.
+    """`draw_tiles` for a method that knows nothing of classes of objects.
 
     Returns
     -------
     tuple[Tensor, Tensor]
-        float32 ``(n, C, S, S)`` and int64 ``(n, S, S)``.
+        Tiles float32 ``(n, C, S, S)`` and targets int64 ``(n, S, S)``.
     """
-    batch = draw_squares(equipment, n, geometry, copy_paste=copy_paste)
-    target = targets_of(batch.fields, equipment.task, boundary)
-    return intensity.augment(batch.image, intensities, equipment.random), target
+    drawn = draw_tiles(
+        equipment, n, boundary, geometry, intensities, copy_paste=copy_paste
+    )
+    return drawn.image, drawn.target
 
 
 def draw_squares(

@@ -87,7 +87,7 @@ def targets_of(
     Parameters
     ----------
     fields
-        float32 ``(B, 4, Y, X)``.
+        float32 ``(B, 4 or 5, Y, X)``.
     task, mode
         Of a semantic task the fields hold the classes, and there is no boundary.
 
@@ -96,15 +96,37 @@ def targets_of(
     Tensor
         int64 ``(B, Y, X)``, ``IGNORE`` where unknown.
     """
-    labels, annotated, valid, kinds = fields.unbind(1)
+    labels, annotated, valid, told = fields[:, :4].unbind(1)
     number = labels.round().long()
     known, inside = annotated > 0.5, valid > 0.5
-    kinds = kinds.round().long() - 1
-    overrides = kinds.where(kinds >= 0, IGNORE)
+    told = told.round().long() - 1
+    overrides = told.where(told >= 0, IGNORE)
     if task == "instances":
         return class_targets(number, known, inside, mode, overrides)
     target = number.where(known & inside, IGNORE)
     return overrides.where((overrides != IGNORE) & inside, target)
+
+
+def kind_targets(fields: Tensor) -> Tensor | None:
+    """Classes of the objects, for the head that tells them apart.
+
+    Parameters
+    ----------
+    fields
+        As in `targets_of`; without a fifth field there is nothing to tell apart.
+
+    Returns
+    -------
+    Tensor or None
+        int64 ``(B, Y, X)``: classes from 0, ``IGNORE`` but on annotated pixels of
+        objects. A pixel that a person calls background is none.
+    """
+    if fields.shape[1] < 5:
+        return None
+    ids, annotated, valid, told, kinds = fields.unbind(1)
+    known = (ids > 0.5) & (annotated > 0.5) & (valid > 0.5) & (kinds > 0.5)
+    known &= told.round().long() - 1 != BACKGROUND
+    return (kinds.round().long() - 1).where(known, IGNORE)
 
 
 def _neighbours(n_axes: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_semiseg.learning import symmetries
+from napari_semiseg.learning.class_head import probabilities_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,16 +85,16 @@ def averaged_probability(network: nn.Module, x: Tensor, n_views: int) -> Tensor:
     Returns
     -------
     Tensor
-        float32 ``(B, K, Y, X)``.
+        float32 ``(B, K + N, Y, X)``, see `probabilities_of`.
     """
     views = _views(n_views)
     with evaluating(network):
         if x.shape[-1] == x.shape[-2]:
             stacked = torch.cat([symmetries.apply(x, s) for s in views])
-            parts = network(stacked).float().softmax(1).split(len(x))
+            parts = probabilities_of(network, stacked).split(len(x))
         else:
             parts = tuple(
-                network(symmetries.apply(x, s)).float().softmax(1) for s in views
+                probabilities_of(network, symmetries.apply(x, s)) for s in views
             )
         undone = [symmetries.undo(p, s) for p, s in zip(parts, views, strict=True)]
         return torch.stack(undone).mean(0)

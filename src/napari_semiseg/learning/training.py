@@ -18,6 +18,7 @@ from napari_semiseg.learning.beginnings import announcements, build, check
 from napari_semiseg.learning.best import BestWeights
 from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
+from napari_semiseg.learning.class_lesson import losses_of
 from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler
 from napari_semiseg.learning.equipment import Equipment
 from napari_semiseg.learning.methods import METHODS, parse_settings
@@ -96,7 +97,11 @@ class Training:
         self.equipment = Equipment(
             self.network,
             LabelledSampler(
-                training_set.training, size, self.device, training_set.task
+                training_set.training,
+                size,
+                self.device,
+                training_set.task,
+                n_kinds=training_set.n_kinds,
             ),
             unlabelled,
             random,
@@ -344,7 +349,7 @@ class Training:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group.get("scale", 1.0)
             optimizer.zero_grad(set_to_none=True)
-        losses = stage.losses(within)
+        losses = losses_of(stage, within, self.equipment)
         total = losses.total
         values = torch.stack([total, *losses.terms.values()]).detach().tolist()
         if not math.isfinite(values[0]):

@@ -61,6 +61,13 @@ class LabelledTile:
     clean: bool = True
     class_overrides: NDArray[np.uint8] | None = None
 
+    def object_classes(self) -> NDArray[np.uint8]:
+        """The class of the object each pixel belongs to, 0 without; uint8 ``(*S)``."""
+        ids = np.maximum(self.instances, 0)
+        numbers, places = np.unique(ids, return_inverse=True)
+        kinds = [self.classes.get(n, 1) if n else 0 for n in numbers.tolist()]
+        return np.array(kinds, np.uint8)[places].reshape(ids.shape)
+
     def known_classes(self) -> NDArray[np.uint8]:
         """The targets of a semantic task.
 
@@ -71,12 +78,8 @@ class LabelledTile:
             annotated background, what a person gave the pixel where that is known, and
             `IGNORE` elsewhere.
         """
-        ids = np.maximum(self.instances, 0)
-        numbers, places = np.unique(ids, return_inverse=True)
-        kinds = [self.classes.get(n, 1) if n else 0 for n in numbers.tolist()]
-        of_pixels = np.array(kinds, np.uint8)[places].reshape(ids.shape)
         known = self.annotated & (self.instances >= 0)
-        target = np.where(known, of_pixels, np.uint8(IGNORE))
+        target = np.where(known, self.object_classes(), np.uint8(IGNORE))
         if self.class_overrides is None:
             return target
         told = self.class_overrides != IGNORE
@@ -158,6 +161,12 @@ class TrainingSet:
         Of task ``instances`` background, interior and boundary, whatever the classes.
         """
         return N_INSTANCE_CLASSES if self.task == "instances" else len(self.classes) + 1
+
+    @property
+    def n_kinds(self) -> int:
+        """Classes of objects that a head of its own tells apart: 0, or two and more."""
+        several = self.task == "instances" and len(self.classes) > 1
+        return len(self.classes) if several else 0
 
     @property
     def training(self) -> tuple[LabelledTile, ...]:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_semiseg.learning import transformations
+from napari_semiseg.learning.class_head import class_terms
 from napari_semiseg.learning.devices import place_images
 from napari_semiseg.learning.divergence import (
     clipped_kl,
@@ -112,13 +113,20 @@ class TransformationStage:
         return 1, 2 * n
 
     def losses(self, step: int) -> Losses:
-        """``L_S + lambda L_C`` of one batch (Eq. 1)."""
+        """``L_S + lambda L_C`` of one batch (Eq. 1).
+
+        Where objects have classes, the class head learns them of both views of the
+        labelled tiles.
+        """
         pair = self.draw_pair()
-        logits = self.equipment.logits(self.equipment.network, pair.image)
+        logits, of_kinds = self.equipment.outputs(self.equipment.network, pair.image)
         first, second = logits.chunk(2)
         n = len(pair.target) // 2
         labelled = torch.cat([first[:n], second[:n]])
         terms = {"supervised": self.supervised(labelled, pair.target)}
+        terms |= class_terms(
+            torch.cat([half[:n] for half in of_kinds.chunk(2)]), pair.kinds
+        )
         self.has_seen_labels |= (pair.target != IGNORE).any()
         if not self.weight:
             return Losses(terms)
