@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_semiseg.project.project import Project
 from napari_semiseg.viewer.autosave import Autosave
 from napari_semiseg.viewer.background import Background
+from napari_semiseg.viewer.classes.palette import Palette
 from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.keys import Keys
 from napari_semiseg.viewer.placement import Placement
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semiseg.geometry import Box
-    from napari_semiseg.project.records import ImageItem
+    from napari_semiseg.project.records import ImageItem, Task
 
 SHAPE = (200, 240)
 SCALE = (0.5, 0.5)
@@ -44,17 +45,36 @@ class Images(QObject):
         self.shown.emit()
 
 
-class Teacher:
+class Teacher(QObject):
     """Sees what a test tells it to see."""
 
+    class_picked = Signal(int)
+
     def __init__(self) -> None:
+        super().__init__()
         self.instances: Any = None
+        self.painting = 0
+        self.n_classes = 0
+
+    def set_classes(self, n_classes: int) -> None:
+        self.n_classes = n_classes
+
+    def paint_class(self, number: int) -> None:
+        self.painting = number
+
+    def classes_in(self, box: Box) -> Any:
+        return self.instances
 
     def instances_in(self, box: Box) -> Any:
         return self.instances
 
 
-def make_project(folder: Path, n_images: int = 2) -> Project:
+def make_project(
+    folder: Path,
+    n_images: int = 2,
+    task: Task = "instances",
+    classes: tuple[str, ...] = ("object",),
+) -> Project:
     """A project beside images of noise."""
     images = folder / "images"
     images.mkdir(parents=True)
@@ -62,7 +82,7 @@ def make_project(folder: Path, n_images: int = 2) -> Project:
     for number in range(n_images):
         pixels = rng.integers(100, 4000, SHAPE, dtype=np.uint16)
         tifffile.imwrite(images / f"{'abcdefgh'[number]}.tif", pixels)
-    project = Project.create(folder / "project")
+    project = Project.create(folder / "project", task, classes)
     assert not project.add_images([images]).skipped
     return project
 
@@ -77,12 +97,14 @@ def make_bench(viewer: Any) -> Desk:
     desk.annotating = Annotating(desk)
     desk.teacher = Teacher()
     desk.training = SimpleNamespace(active=None)
+    desk.palette = Palette(desk)
     return desk
 
 
 def close_bench(desk: Desk) -> None:
     """Close all, in the order of the dock."""
     desk.session.close()
+    desk.palette.close()
     desk.annotating.close()
     desk.tiles.close()
     desk.keys.close()

@@ -31,6 +31,12 @@ _CLASS_COLOURS = (
     (0.85, 0.30, 0.75, 1.0),
     (0.95, 0.90, 0.25, 1.0),
     (0.35, 0.85, 0.85, 1.0),
+    (0.95, 0.35, 0.30, 1.0),
+    (0.60, 0.45, 1.00, 1.0),
+    (0.70, 0.50, 0.30, 1.0),
+    (1.00, 0.70, 0.80, 1.0),
+    (0.65, 0.80, 0.20, 1.0),
+    (0.15, 0.45, 0.55, 1.0),
 )
 
 
@@ -66,11 +72,16 @@ def free_numbers(taken: int, count: int) -> NDArray[np.int32]:
     return free
 
 
+def class_colour(number: int) -> tuple[float, float, float, float]:
+    """The colour of a class, in all layers; the background, class 0, is transparent."""
+    if number == 0:
+        return _CLEAR
+    return _CLASS_COLOURS[(number - 1) % len(_CLASS_COLOURS)]
+
+
 def class_colours(n_classes: int) -> DirectLabelColormap:
-    """Colours of classes 1, 2, ...; the background, class 0, is transparent."""
-    return _direct(
-        [_CLASS_COLOURS[n % len(_CLASS_COLOURS)] for n in range(n_classes - 1)]
-    )
+    """Colours of classes 0, 1, 2, ... with the background; -1 is grey."""
+    return _direct([class_colour(n) for n in range(1, n_classes)])
 
 
 def trust_colours() -> DirectLabelColormap:
@@ -82,6 +93,7 @@ def _direct(colours: Sequence[tuple[float, ...]]) -> DirectLabelColormap:
     known: dict[int | None, NDArray[np.float64]] = {
         None: np.array(_CLEAR),
         0: np.array(_CLEAR),
+        -1: np.array(_IGNORE_COLOUR),
     }
     known |= {number: np.array(c) for number, c in enumerate(colours, start=1)}
     return DirectLabelColormap(color_dict=known)

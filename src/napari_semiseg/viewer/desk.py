@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.viewer.autosave import Autosave
     from napari_semiseg.viewer.background import Background
+    from napari_semiseg.viewer.classes.palette import Palette
     from napari_semiseg.viewer.exporting import Exporting
     from napari_semiseg.viewer.images.image_view import ImageView
     from napari_semiseg.viewer.keys import Keys
@@ -43,6 +44,7 @@ class Desk:
     annotating: Annotating = field(init=False)
     training: Training = field(init=False)
     teacher: TeacherLayers = field(init=False)
+    palette: Palette = field(init=False)
     looking: Looking = field(init=False)
     reviewing: Reviewing = field(init=False)
     exporting: Exporting = field(init=False)

@@ -11,6 +11,7 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.project import Project
 from napari_semiseg.viewer.autosave import Autosave
 from napari_semiseg.viewer.background import Background
+from napari_semiseg.viewer.classes.palette import Palette
 from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.exporting import Exporting
 from napari_semiseg.viewer.images.image_view import ImageView
@@ -56,6 +57,7 @@ def make_desk(viewer: Viewer, parent: QObject) -> Desk:
     desk.annotating = Annotating(desk)
     desk.training = Training(desk)
     desk.teacher = TeacherLayers(desk)
+    desk.palette = Palette(desk)
     desk.looking = Looking(desk)
     desk.reviewing = Reviewing(desk)
     desk.exporting = Exporting(desk)
@@ -131,6 +133,7 @@ class SemisegDock(QWidget):
             desk.exporting,
             desk.reviewing,
             desk.looking,
+            desk.palette,
             desk.teacher,
             desk.training,
             desk.annotating,

@@ -46,6 +46,12 @@ KEYS: dict[str, Key] = {
     "merge": Key("Shift+M", "Make two objects one"),
     "ignore": Key("Shift+I", "Paint pixels that nothing is to be learned from"),
     "fill": Key("Shift+F", "Fill the tile with the objects of the model"),
+    "give class": Key("Shift+C", "Make an object one of the chosen class"),
+    "background": Key("Ctrl+0", "Paint background"),
+    **{
+        f"class {n}": Key(f"Ctrl+{n}", f"Paint class {n} of the list")
+        for n in range(1, 10)
+    },
     "previous tile": Key(",", "Go to the tile before"),
     "next tile": Key(".", "Go to the next tile"),
     "done": Key("Shift+D", "Every object of the tile is outlined"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semiseg.viewer.classes.class_list import ClassList
 from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
 from napari_semiseg.viewer.panels.import_button import ImportButton
@@ -41,6 +43,7 @@ _OF_TILES = (
     "previous tile",
     "next tile",
 )
+_OF_OBJECTS = ("new id", "split", "merge")  # Tools for single objects.
 _STATE_WORDS = {
     "to do": "to do",
     "training": "done",
@@ -74,6 +77,7 @@ class AnnotatePanel(Panel):
         self._legend = note(_LEGEND)
         self._mark = note("When the tile is finished, mark it:")
         self._where = note()
+        self.classes = ClassList(desk.palette)
         self._label_tools = label_buttons(annotating.tools)
         self._tile_tools = tile_buttons(annotating, desk.tiles)
         self._tile_tools["import"] = ImportButton(desk, self.importing)
@@ -87,6 +91,7 @@ class AnnotatePanel(Panel):
         self.suggesting.progressed.connect(self._on_progress)
         self.importing.changed.connect(self.refresh)
         annotating.changed.connect(self.refresh)
+        desk.palette.changed.connect(self.refresh)
         annotating.edited.connect(self._say_where)
         annotating.offered.connect(self._show_offer)
         desk.session.project_changed.connect(self._on_project)
@@ -113,7 +118,8 @@ class AnnotatePanel(Panel):
     def refresh(self) -> None:
         """Show the tiles, the one in hand, and what can be done."""
         tiles = self._desk.tiles.book.all()
-        self.strip.set_entries([_entry(tile) for tile in tiles])
+        noun = "class" if self._desk.annotating.tools.semantic else "object"
+        self.strip.set_entries([_entry(tile, noun) for tile in tiles])
         self.strip.setVisible(bool(tiles))
         self._legend.setVisible(bool(tiles))
         self.strip.set_current(self._desk.annotating.place)
@@ -160,6 +166,7 @@ class AnnotatePanel(Panel):
             self.strip,
             self._legend,
             self._where,
+            self.classes,
             self._offer,
             row(label["new id"], label["ignore"]),
             row(label["split"], label["merge"]),
@@ -229,12 +236,17 @@ class AnnotatePanel(Panel):
             self._where.setText(
                 "Click a tile to label it."
                 if tiles
-                else "Let the program suggest tiles, or draw one. Then outline every "
-                "object in each tile."
+                else "Let the program suggest tiles, or draw one. Then "
+                f"{self._what_to_paint()} in each tile."
             )
             return
         number = annotating.annotation.number
         n_objects = annotating.n_objects
+        if annotating.tools.semantic:
+            self._where.setText(
+                f"{tile.item.name}: {_STATE_WORDS[tile.state]}. {self._class_words()}"
+            )
+            return
         if number == IGNORE:
             brush = "The brush paints what is to be ignored."
         elif not n_objects and not tile.record.finished:
@@ -248,6 +260,28 @@ class AnnotatePanel(Panel):
             f"{tile.item.name}: {_STATE_WORDS[tile.state]}, "
             f"{counted(n_objects, 'object')}. {annotating.tools.merging.hint or brush}"
         )
+
+    def _what_to_paint(self) -> str:
+        semantic = self._desk.annotating.tools.semantic
+        return "paint every class" if semantic else "outline every object"
+
+    def _class_words(self) -> str:
+        """What the brush paints, and how much of the tile is of which class."""
+        annotation, palette = self._desk.annotating.annotation, self._desk.palette
+        if annotation.number == IGNORE:
+            return "The brush paints what is to be ignored."
+        labels = annotation.labels
+        shares = [
+            f"{palette.name(n)} {np.count_nonzero(labels == n) / labels.size:.0%}"
+            for n in np.unique(labels[labels > 0]).tolist()
+            if n <= len(palette.names)
+        ]
+        if not shares:
+            return (
+                "Choose a class and paint all of it inside the frame, then the next "
+                "class. What is left bare is background."
+            )
+        return f"{', '.join(shares)}; the rest is background."
 
     def _allow(self) -> None:
         """Enable what can be done now; say once why the rest cannot."""
@@ -273,6 +307,8 @@ class AnnotatePanel(Panel):
             allow(self._tile_tools[name], why_not)
         for part in (self._mark, *self._label_tools.values()):
             part.setVisible(bool(tiles))
+        for name in _OF_OBJECTS if annotating.tools.semantic else ():
+            self._label_tools[name].setVisible(False)
         for name in _OF_TILES:
             self._tile_tools[name].setVisible(bool(tiles))
         self._reason.setVisible(session.read_only is not None)
@@ -288,9 +324,9 @@ def _spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     return made
 
 
-def _entry(tile: PlacedTile) -> StripEntry:
+def _entry(tile: PlacedTile, noun: str) -> StripEntry:
     box = tile.record.box
-    count = "" if tile.n_objects is None else f", {counted(tile.n_objects, 'object')}"
+    count = "" if tile.n_objects is None else f", {counted(tile.n_objects, noun)}"
     return StripEntry(
         key=tile.place,
         colour=STATE_COLOURS[tile.state],

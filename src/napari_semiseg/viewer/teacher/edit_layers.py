@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.placement import Placement
+    from napari_semiseg.viewer.teacher.painting import Layer as Painted
 
 _LARGE = 1024 * 1024  # Pixels from which layers are written one after the other.
 
@@ -57,6 +58,8 @@ class EditLayers(QObject):
         Whether the user wants to see the layer of confidence.
     """
 
+    class_picked = Signal(int)
+    """Another class is selected on the layer of classes."""
     painted = Signal(str, object)
     """A plane, and the `Stroke` on it."""
     released = Signal()
@@ -79,6 +82,7 @@ class EditLayers(QObject):
         self._titles: dict[Plane, str] = dict(NAMES)
         self._abouts: dict[Plane, str] = {}
         self._n_classes = 3
+        self._main: Painted = "instances"
         self._shown: tuple[Shown, Placement, Box, bool] | None = None
         self._writing = False
         self._mouse = Holding(self)
@@ -141,7 +145,7 @@ class EditLayers(QObject):
                 self._fill(plane)
         editable = [self._layers[p] for p in EDITABLE if p in self._layers]
         if editable and not any(layer.visible for layer in editable):
-            editable[0].visible = True
+            self._layers.get(self._main, editable[0]).visible = True
 
     def show_owners(self, on: bool) -> None:
         """Show or remove the layer of owners."""
@@ -175,8 +179,16 @@ class EditLayers(QObject):
         if layer := self._layers.get("instances"):
             layer.contour = width
 
-    def set_classes(self, n_classes: int) -> None:
-        """How many classes there are, with the background."""
+    def set_classes(self, n_classes: int, main: Painted = "instances") -> None:
+        """How many classes there are, with the background.
+
+        Parameters
+        ----------
+        main
+            ``label`` where classes are what is sought: their layer is the one to see at
+            first, and objects, the pieces of a class, are not painted on.
+        """
+        self._main = main
         if n_classes != self._n_classes:
             self._n_classes = n_classes
             if "label" in self._layers:
@@ -191,6 +203,11 @@ class EditLayers(QObject):
             layer.metadata["about"] = about
             if layer.name == before:
                 layer.name = name
+
+    def paint_class(self, number: int) -> None:
+        """Paint with this class on the layer of classes from now on."""
+        if layer := self._layers.get("label"):
+            layer.selected_label = number
 
     def select(self, plane: Plane, number: int, *, instead_of: int) -> None:
         """Paint with another label from now on, if that one is selected."""
@@ -219,9 +236,12 @@ class EditLayers(QObject):
         layer = self._layers.get(plane)
         if layer is None:
             words = self._titles[plane], self._abouts.get(plane, "")
-            layer = make_labels(plane, array, *words, self._n_classes)
+            visible = plane in (self._main, "owners")
+            layer = make_labels(plane, array, *words, self._n_classes, visible=visible)
             layer.undo, layer.redo = self._undo, self._redo
             layer.events.paint.connect(self._on_paint)
+            if plane == "label":
+                layer.events.selected_label.connect(self._on_class)
             layer.mouse_drag_callbacks.append(self._mouse.hold)
             self._layers[plane] = layer
             insert_low(self._viewer, layer)
@@ -230,9 +250,16 @@ class EditLayers(QObject):
             array,
             placement,
             window,
-            editable=editable and plane in EDITABLE,
+            editable=editable and self._paintable(plane),
             forget_undo=True,
         )
+
+    def _paintable(self, plane: Plane) -> bool:
+        pieces = plane == "instances" and self._main == "label"
+        return plane in EDITABLE and not pieces
+
+    def _on_class(self, event: Any) -> None:
+        self.class_picked.emit(int(event.source.selected_label))
 
     def _write_next(self) -> None:
         if self._queue and not self.held:
@@ -267,6 +294,8 @@ class EditLayers(QObject):
             if found is layer:
                 del self._layers[plane]
                 layer.events.paint.disconnect(self._on_paint)
+                if plane == "label":
+                    layer.events.selected_label.disconnect(self._on_class)
                 layer.mouse_drag_callbacks.remove(self._mouse.hold)
                 del layer.undo, layer.redo
                 return plane

@@ -65,6 +65,16 @@ class FinishedTile:
         kinds = self.classes
         return {n: kinds[s] for n, s in self.stored.items() if s in kinds}
 
+    def number_of(self, kind: int, fresh: FreshIds) -> int:
+        """The id shown of all that is of a class, in a tile of a semantic task."""
+        for number, stored in self.stored.items():
+            if self.classes.get(stored, 1) == kind:
+                return number
+        number, last = fresh.one(), max(self.stored.values(), default=0)
+        self.stored[number] = last + 1
+        self.classes = {**self.classes, last + 1: kind}
+        return number
+
 
 def read_finished(
     store: AnnotationStore, item: ImageItem, window: Box

@@ -45,6 +45,8 @@ def make_labels(
     name: str,
     about: str,
     n_classes: int,
+    *,
+    visible: bool,
 ) -> Labels:
     """The layer of a plane; it keeps the array, and says in its metadata what it is."""
     colours: dict[Plane, Callable[[], Any]] = {
@@ -58,7 +60,7 @@ def make_labels(
         name=name,
         opacity=_OPACITY[plane],
         colormap=colours[plane](),
-        visible=plane in ("instances", "owners"),
+        visible=visible,
         metadata={"about": about},
     )
     mark(layer, NAMES[plane])

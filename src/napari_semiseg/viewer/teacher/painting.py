@@ -19,7 +19,7 @@ Layer: TypeAlias = Literal["instances", "label", "trusted"]
 """The layers that can be painted on; fields of `composing.Shown`."""
 
 _FAR = 1_000_000  # A painted id that much above all others would make look-ups slow.
-_IN_HAND = "Objects of the tile in hand are painted on the layer annotation."
+_IN_HAND = "What is in the tile in hand is painted on the layer annotation."
 _CLASSES_IN_TILE = "In a finished tile the objects decide about classes: change those."
 
 
@@ -43,11 +43,27 @@ def paint(act: Act, scene: Scene, layer: Layer, stroke: Stroke) -> Outcome:
 
 def _paint_classes(act: Act, scene: Scene, stroke: Stroke) -> Outcome:
     valid, reason = _valid(stroke, scene.n_classes - 1)
+    if scene.rules.task == "semantic":
+        in_hand = valid & scene.ground_in_hand(stroke.box)
+        reason = _IN_HAND if in_hand.any() else reason
+        valid &= ~in_hand
+        _paint_tiles(act, scene, stroke, valid)
+        valid &= ~scene.human.ground(stroke.box)
     ground = scene.human.ground(stroke.box)
     if (valid & ground).any():
         reason = _CLASSES_IN_TILE
     act.give_class(stroke.box, valid & ~ground, stroke.values.astype(np.uint8))
     return Outcome(reason=reason)
+
+
+def _paint_tiles(act: Act, scene: Scene, stroke: Stroke, valid: Mask) -> None:
+    """Change the classes of finished tiles, whose labels hold classes alone."""
+    for tile, shared in scene.human.tiles_in(stroke.box):
+        here = shared.relative_to(stroke.box).slices
+        for kind in np.unique(stroke.values[here][valid[here]]).tolist():
+            part = valid[here] & (stroke.values[here] == kind)
+            number = tile.number_of(kind, scene.fresh) if kind else 0
+            act.draw_in_tile(tile, shared, part, number)
 
 
 def _valid(stroke: Stroke, last: int) -> tuple[Mask, str | None]:

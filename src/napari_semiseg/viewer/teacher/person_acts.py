@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.accepting import accept_tile
+from napari_semiseg.project.class_tiles import accept_class_tile
 from napari_semiseg.project.giving_back import give_back
 
 if TYPE_CHECKING:
@@ -72,12 +73,14 @@ class PersonActs(QObject):
             )
 
     def accept_tile(self, box: Box, proposal: NDArray[np.int32]) -> None:
-        """Make a box a finished tile with objects; strokes in it stay on top."""
+        """Make a box a finished tile with objects, or classes; strokes stay on top."""
         item = self._keeper.item
         # What has been painted in the box must be on the disk.
         if item is None or not self._may_write() or not self._desk.autosave.flush():
             return
-        accept = partial(accept_tile, self._desk.session.opened, item, box, proposal)
+        project = self._desk.session.opened
+        put = accept_class_tile if project.task == "semantic" else accept_tile
+        accept = partial(put, project, item, box, proposal)
         if box == self._desk.session.tile:
             self._accept_in_hand(item, accept)
             return

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.teacher.layer_making import Plane
     from napari_semiseg.viewer.teacher.strokes import Stroke
 
+_ABOUT_PIECES = (
+    "The separate pieces of each class, to point at; accept or reject them as they "
+    "are. Classes are painted on the layer of classes."
+)
 _LARGEST_OUTLINED = 2048  # Outlines of larger images cost some 0.4 s a change.
 
 
@@ -44,6 +48,8 @@ class TeacherLayers(QObject):
     """Something else is shown: after a stroke, an act, an answer, another image."""
     window_changed = Signal()
     """The window lies elsewhere, or there is none; nothing is known in it yet."""
+    class_picked = Signal(int)
+    """Another class is selected on the layer of classes."""
     wanted = Signal(object)
     """A `Box` that somebody needs and that the teacher has not looked at yet."""
 
@@ -101,7 +107,8 @@ class TeacherLayers(QObject):
     def set_words(self, words: LayerWords) -> None:
         """Name the layers after what the method in use means by them."""
         layers = self._layers
-        layers.set_words("instances", "instances", words.about_instances)
+        about = _ABOUT_PIECES if self._semantic else words.about_instances
+        layers.set_words("instances", "instances", about)
         layers.set_words("label", words.label_name, words.about_label)
         layers.set_words("trusted", "confidence mask", words.about_selected)
 
@@ -145,15 +152,27 @@ class TeacherLayers(QObject):
             `wanted` emitted.
         """
         view = self._keeper.view
-        if view is not None and view.known_in(box):
-            return view.proposal(box)
+        return view.proposal(box) if self._looked(box) and view is not None else None
+
+    def classes_in(self, box: Box) -> NDArray[np.int32] | None:
+        """The classes shown in a box, int32; None as in `instances_in`."""
+        view = self._keeper.view
+        if not self._looked(box) or view is None:
+            return None
+        found: NDArray[np.int32] = view.shown.label[view.human.here(box)].astype("i4")
+        return found
+
+    def _looked(self, box: Box) -> bool:
+        """Whether the teacher has looked at a box; else that is said and asked for."""
+        if self.known_in(box):
+            return True
         self._session.say(
             "The model has not looked at all of this place yet: wait until it has, or "
             "train one first, in step 3.",
             problem=True,
         )
         self.wanted.emit(box)
-        return None
+        return False
 
     def object_at(self, world: Sequence[float]) -> int:
         """Id of the object shown at a place in the world; 0: none."""
@@ -183,8 +202,9 @@ class TeacherLayers(QObject):
         self._acts.give_back(box)
 
     def accept_tile(self, box: Box) -> None:
-        """Make a box a finished tile with the objects shown, in the background."""
-        if (proposal := self.instances_in(box)) is not None:
+        """Make a box a finished tile with what is shown, in the background."""
+        find = self.classes_in if self._semantic else self.instances_in
+        if (proposal := find(box)) is not None:
             self._acts.accept_tile(box, proposal)
 
     def undo(self) -> None:
@@ -243,6 +263,7 @@ class TeacherLayers(QObject):
             (self._work.applied, self._on_applied),
             (self._work.failed, self._complain),
             (self._layers.painted, self._on_painted),
+            (self._layers.class_picked, self.class_picked),
             (self._layers.released, self._work.release),
         ]
 
@@ -252,8 +273,26 @@ class TeacherLayers(QObject):
             self._layers.remove()
             return
         self._work.change_rules(task=project.task)
-        in_all = 3 if project.task == "instances" else len(project.classes) + 1
-        self._layers.set_classes(in_all)
+        self.set_classes(len(project.classes))
+
+    def set_classes(self, n_classes: int) -> None:
+        """How many classes the project has, without the background."""
+        if self._semantic:
+            self._layers.set_classes(n_classes + 1, "label")
+            if self._keeper.view is not None:
+                self._keeper.view.n_classes = n_classes + 1
+        else:
+            self._layers.set_classes(3)
+
+    def paint_class(self, number: int) -> None:
+        """Paint with this class on the layer of classes, in a semantic task."""
+        if self._semantic:
+            self._layers.paint_class(number)
+
+    @property
+    def _semantic(self) -> bool:
+        project = self._session.project
+        return project is not None and project.task == "semantic"
 
     def _on_window(self) -> None:
         self._work.forget()

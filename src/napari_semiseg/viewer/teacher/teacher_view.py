@@ -64,6 +64,8 @@ class TeacherView:
         What the teacher sees.
     in_hand
         The tile in hand, which has a layer of its own; None: there is none.
+    n_classes
+        As given; more may be added.
     unsaved
         What is not on the disk yet.
     """
@@ -84,7 +86,7 @@ class TeacherView:
         self.in_hand: Box | None = None
         self.unsaved = Unsaved()
         self._fresh = fresh
-        self._n_classes = n_classes
+        self.n_classes = n_classes
         self._journal = Journal()
         self._dirty: list[Box] = []
         fresh.note(max(human.objects, default=0))
@@ -187,7 +189,7 @@ class TeacherView:
             self.teacher,
             self._fresh,
             self.rules,
-            self._n_classes,
+            self.n_classes,
             self.in_hand,
         )
 

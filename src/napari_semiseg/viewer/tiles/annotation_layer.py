@@ -14,6 +14,7 @@ from napari_semiseg.viewer.own_layers import add_behind_selection, mark, put
 from napari_semiseg.viewer.placement import Placement
 
 if TYPE_CHECKING:
+    from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
@@ -32,6 +33,12 @@ class AnnotationLayer(QObject):
 
     Strokes are told by napari; undo, redo and scripts are found by comparison with a
     copy, soon after the layer was refreshed.
+
+    Attributes
+    ----------
+    brush
+        The class to begin a tile with, where labels are classes; None: each tile begins
+        with the next free number.
     """
 
     edited = Signal()
@@ -47,6 +54,8 @@ class AnnotationLayer(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self.layer: Labels | None = None
+        self.brush: int | None = None
+        self._colours: CyclicLabelColormap | DirectLabelColormap = object_colours()
         self._copy: NDArray[np.int32] = np.zeros((1, 1), np.int32)
         self._filling = False
         self._tool = "pan_zoom"  # A layer that cannot be edited loses its tool.
@@ -90,7 +99,14 @@ class AnnotationLayer(QObject):
         if editable and str(layer.mode) != self._tool:
             layer.mode = self._tool
         self._look.stop()
-        layer.selected_label = free_number(int(labels.max(initial=0)))
+        free = free_number(int(labels.max(initial=0)))
+        layer.selected_label = free if self.brush is None else self.brush
+
+    def set_colours(self, colours: CyclicLabelColormap | DirectLabelColormap) -> None:
+        """Colour the labels differently from now on."""
+        self._colours = colours
+        if self.layer is not None:
+            self.layer.colormap = colours
 
     def clear(self) -> None:
         """Show nothing; the layer stays where it is in the list."""
@@ -183,7 +199,7 @@ class AnnotationLayer(QObject):
         self.layer = Labels(
             np.zeros((1, 1), np.int32),
             name=ANNOTATION,
-            colormap=object_colours(),
+            colormap=self._colours,
             opacity=0.6,
         )
         mark(self.layer, ANNOTATION)

@@ -11,6 +11,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.api.labelling import label
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.labels import as_labels, read_labels
 from napari_semiseg.project.reduction import reduce_labels
 from napari_semiseg.viewer.own_layers import use_of
@@ -99,7 +100,10 @@ class Importing(QObject):
         item = session.item
         if not self._desk.annotating.ready() or place is None or item is None:
             return
-        self._submit(partial(source.part, item, place[1]), partial(self._put, place))
+        self._submit(
+            partial(_part, session.opened, item, place[1], source),
+            partial(self._put, place),
+        )
 
     def whole_image(self, source: LabelSource, *, separate: bool = False) -> None:
         """Make the image in view one finished tile with these labels."""
@@ -162,6 +166,19 @@ class Importing(QObject):
     def _separate(self, source: LabelSource) -> None:
         self._desk.annotating.propose(None)
         self.whole_image(source, separate=True)
+
+
+def _part(
+    project: Project, item: ImageItem, box: Box, source: LabelSource
+) -> NDArray[np.int32]:
+    labels = source.part(item, box)
+    last = len(project.classes)
+    if project.task == "semantic" and labels.max(initial=0) > last:
+        raise SemisegError(
+            f"These labels go up to {labels.max()}, but the classes of this project "
+            f"are numbered 1 to {last}: change the numbers in the file first."
+        )
+    return labels
 
 
 def _label(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.tiles.annotating import Annotating
 
@@ -51,26 +52,68 @@ class LabelTools(QObject):
         """The labels of the tile in hand, int32 ``(*S)``."""
         return self._annotation.labels
 
+    @property
+    def semantic(self) -> bool:
+        """Whether the labels of the tile are classes, not objects."""
+        project = self._desk.session.project
+        return project is not None and project.task == "semantic"
+
     def new_id(self) -> None:
         """Select the next free number, and a brush."""
-        if self._annotating.ready():
+        if self._of_objects() and self._annotating.ready():
             self._annotation.take_in_hand(free_number(int(self.labels.max())))
+
+    def paint_class(self, kind: int) -> None:
+        """Paint a class from now on; where objects are drawn, the next object's."""
+        if self._annotating.place is None:
+            return
+        if self.semantic:
+            self._annotation.take_in_hand(kind)
+            return
+        number = self._annotation.number
+        if number <= 0 or (self.labels == number).any():
+            self.new_id()
+        self.note_class(kind)
+
+    def note_class(self, kind: int) -> None:
+        """Give the number in hand a class, as long as nothing is painted with it."""
+        number = self._annotation.number
+        if self._annotating.place is None or self.semantic or number <= 0:
+            return
+        if not (self.labels == number).any():
+            self._annotating.store.give_class(number, kind)
+
+    def give_class(self, kind: int) -> None:
+        """Make the object under the cursor one of a class."""
+        if not self._of_objects() or not self._annotating.ready():
+            return
+        number = self._under_cursor()
+        if not number:
+            self._say("Which object? Point at it while you press the key.")
+            return
+        # A number has one class for good, so that undoing brings both back.
+        new = free_number(int(self.labels.max()))
+        self._annotating.store.give_class(new, kind)
+        labels = np.where(self.labels == number, np.int32(new), self.labels)
+        self._annotation.replace(labels)
 
     def ignore(self) -> None:
         """Paint pixels to ignore; once more: paint objects again."""
-        if self._annotation.number == IGNORE:
+        if self._annotation.number == IGNORE and self.semantic:
+            self._annotation.take_in_hand(self._annotation.brush)
+        elif self._annotation.number == IGNORE:
             self.new_id()
         elif self._annotating.ready():
             self._annotation.take_in_hand(IGNORE)
 
     def split(self) -> None:
         """Give the pieces of the object under the cursor numbers of their own."""
-        if not self._annotating.ready():
+        if not self._of_objects() or not self._annotating.ready():
             return
         number = self._under_cursor() or self._annotation.number
         labels = split_object(self.labels, number)
         if labels is not None:
-            self._annotation.replace(labels)
+            self._replace(labels)
         elif (self.labels == number).any():
             self._say(
                 f"Object {number} is in one piece: erase a line across it, then split."
@@ -82,14 +125,17 @@ class LabelTools(QObject):
         """Wait for two clicks on objects that are one; once more: do not."""
         if self.merging.active:
             self.merging.stop()
-        elif self._annotating.ready():
+        elif self._of_objects() and self._annotating.ready():
             self._annotation.take_in_hand()
             self.merging.start()
 
     def fill(self) -> None:
-        """Put the objects of the model where nothing is painted yet."""
+        """Put the objects or classes of the model where nothing is painted yet."""
         place = self._annotating.place
         if not self._annotating.ready() or place is None:
+            return
+        if self.semantic:
+            self._fill_classes(place[1])
             return
         proposal = self._desk.teacher.instances_in(place[1])
         if proposal is None:  # The reason was said.
@@ -103,7 +149,7 @@ class LabelTools(QObject):
         """Give every separate piece in the tile a number of its own."""
         self._annotating.propose(None)
         if self._annotating.ready():
-            self._annotation.replace(separated(self.labels)[0])
+            self._replace(separated(self.labels)[0])
 
     def put_into_tile(self, labels: NDArray[np.int32]) -> bool:
         """Put labels made elsewhere where nothing is painted yet.
@@ -111,15 +157,46 @@ class LabelTools(QObject):
         Parameters
         ----------
         labels
-            int32, of the tile's size: 0 no object, -1 ignore, ids >= 1.
+            int32, of the tile's size: 0 no object, -1 ignore, ids >= 1; or classes.
+
+        Returns
+        -------
+        bool
+            Whether anything was put.
         """
         mine = self.labels
+        if self.semantic:
+            return self._annotation.replace(np.where(mine == 0, labels, mine))
         new = fill_unlabelled(mine, np.maximum(labels, 0), mine != 0)
         return self._annotation.replace(np.where((labels < 0) & (mine == 0), -1, new))
 
     def close(self) -> None:
         """Let go of the viewer."""
         self.merging.stop()
+
+    def _fill_classes(self, box: Box) -> None:
+        proposal = self._desk.teacher.classes_in(box)
+        if proposal is None:  # The reason was said.
+            return
+        open_ground = (self.labels == 0) & ~self._annotating.store.looked_at(
+            self.labels
+        )
+        if not self._annotation.replace(np.where(open_ground, proposal, self.labels)):
+            self._say("The model finds no class where the tile is unlabelled.")
+
+    def _replace(self, labels: NDArray[np.int32]) -> None:
+        """Change the labels; new numbers are of the class of those they come from."""
+        store, before = self._annotating.store, self.labels
+        for number in np.setdiff1d(labels, before).tolist():
+            old = int(before[labels == number][0])
+            store.give_class(number, store.class_of(old))
+        self._annotation.replace(labels)
+
+    def _of_objects(self) -> bool:
+        """Whether the labels are objects; else a sentence says that they are not."""
+        if self.semantic:
+            self._say("This project has classes, not single objects: choose a class.")
+        return not self.semantic
 
     def _merge(self, kept: int, joined: int) -> None:
         if self._annotating.ready():

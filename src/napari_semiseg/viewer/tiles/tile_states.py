@@ -54,8 +54,9 @@ class TileStates(QObject):
             return
         count = self._annotating.n_objects
         if count:
+            noun = "class" if self._annotating.tools.semantic else "object"
             self._say(
-                f'This tile holds {counted(count, "object")}: press "Done", or erase '
+                f'This tile holds {counted(count, noun)}: press "Done", or erase '
                 "what is painted."
             )
         else:
@@ -94,12 +95,14 @@ class TileStates(QObject):
         if not self._annotating.ready() or tile is None:
             return
         if not tile.record.finished and not self._annotating.n_objects:
-            self._say(
-                "Nothing is painted in this tile. Outline its objects; if there is "
-                'none, press "No objects".'
+            what = (
+                "Paint its classes; if all of it is background"
+                if self._annotating.tools.semantic
+                else "Outline its objects; if there is none"
             )
+            self._say(f'Nothing is painted in this tile. {what}, press "No objects".')
             return
-        if self._set_state(state):
+        if self._set_state(state) and not self._annotating.tools.semantic:
             self._check_pieces()
 
     def _check_pieces(self) -> None:

@@ -9,6 +9,9 @@ import numpy as np
 
 from napari_semiseg.project.accepting import open_tile
 from napari_semiseg.project.annotation import Annotation, classes_in
+from napari_semiseg.project.annotations import AnnotationStore
+from napari_semiseg.project.class_tiles import load_class_tile, open_class_tile
+from napari_semiseg.project.corrections import UNSET_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +19,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
-    from napari_semiseg.project.annotations import AnnotationStore
+    from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem, TileState
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.tiles.annotation_layer import AnnotationLayer
     from napari_semiseg.viewer.tiles.tile_book import Place
+
+
+def _load_tile(project: Project, item: ImageItem, box: Box) -> Annotation:
+    return AnnotationStore(project).load(item, box)
+
+
+# By the task, and whether the tile is finished; of a semantic task ids are classes.
+_READ: dict[tuple[str, bool], Callable[[Project, ImageItem, Box], Annotation]] = {
+    ("instances", True): _load_tile,
+    ("instances", False): open_tile,
+    ("semantic", True): load_class_tile,
+    ("semantic", False): open_class_tile,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +72,31 @@ class TileStore:
         # Asked for first: it may reach the disk while that is read.
         newest = self._under_way.get(place)
         finished = session.annotations.tile(item, box).finished
-        if finished:
-            found = session.annotations.load(item, box)
-            looked_at = found.annotated
-        else:
-            found = open_tile(session.opened, item, box)
+        read = _READ[session.opened.task, finished]
+        found = read(session.opened, item, box)
+        looked_at = found.annotated
+        if not finished:
             # Erasing what was accepted before says that there is no object.
-            claimed = session.corrections.read(item, box).claimed
-            looked_at = claimed | (found.annotated & (found.instances == 0))
-        self._ground = {place: _Ground(item, looked_at, dict(found.classes))}
+            given = session.corrections.read(item, box)
+            said = given.claimed
+            if session.opened.task == "semantic":
+                said = said | (looked_at & (given.classes != UNSET_CLASS))
+            looked_at = said | (looked_at & (found.instances == 0))
+        before = self._ground.get(place)
+        # Undoing may bring back objects that are not on the disk.
+        classes = {**(before.classes if before else {}), **found.classes}
+        self._ground = {place: _Ground(item, looked_at, classes)}
         return (found.instances if newest is None else newest).copy()
+
+    def class_of(self, number: int) -> int:
+        """The class of an object of the tile in hand."""
+        (ground,) = self._ground.values()
+        return ground.classes.get(number, 1)
+
+    def give_class(self, number: int, kind: int) -> None:
+        """Note the class of an object that is not painted yet, or has just been."""
+        (ground,) = self._ground.values()
+        ground.classes[number] = kind
 
     def has_labels(self, item: ImageItem, box: Box) -> bool:
         """Whether a tile on the disk holds labels, or is finished."""
@@ -132,7 +163,8 @@ class TileStore:
 
 
 def _annotation(labels: NDArray[np.int32], ground: _Ground) -> Annotation:
-    kinds = classes_in(labels, ground.classes)
+    named = {n: kind for n, kind in list(ground.classes.items()) if kind != 1}
+    kinds = classes_in(labels, named)
     return Annotation(labels, _looked_at(labels, ground), kinds)
 
 

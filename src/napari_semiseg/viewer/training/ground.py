@@ -75,8 +75,6 @@ def why_no_training(session: Session, ground: Ground | None) -> str | None:
         return "Open a project first, or make a new one."
     if session.read_only:
         return session.read_only
-    if project.task != "instances":
-        return "Only projects that look for single objects can be trained yet."
     if not project.images:
         return "The project has no image yet. Add images first."
     if ground is None:

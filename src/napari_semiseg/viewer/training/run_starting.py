@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.runs.models import model_in_use, read_card_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,9 +49,17 @@ def start_run(
     """
     project.update_settings(**choice.entry())
     beginning = choice.start
-    if beginning == "last" and model_in_use(project) is None:
+    if beginning == "last" and not _can_go_on(project):
         beginning = "scratch"
     arguments = ["--start", beginning, "--device", choice.device]
     if choice.minutes is not None:
         arguments += ["--minutes", f"{choice.minutes:g}"]
     return start(project.folder, arguments, settings=settings)
+
+
+def _can_go_on(project: Project) -> bool:
+    """Whether there is a model in use, and it knows the project's classes."""
+    run = model_in_use(project)
+    if run is None or project.task == "instances":
+        return run is not None
+    return tuple(read_card_json(run.model)["classes"]) == project.classes
