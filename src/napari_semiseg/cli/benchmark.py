@@ -150,6 +150,14 @@ def benchmark(
         str | None,
         typer.Option("--weights", metavar="FILE", help="Of all arms; as for train."),
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting of all arms, such as tile_size=64. Can be repeated.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Of the CPU.")
@@ -167,10 +175,13 @@ def benchmark(
     """
     calm_threads()
     from napari_semiseg.api.benchmarking.amounts import Amount, parse_labelled
+    from napari_semiseg.api.benchmarking.arms import parse_changes
     from napari_semiseg.api.benchmarking.class_values import ClassValues
     from napari_semiseg.api.benchmarking.plan import BenchmarkPlan
+    from napari_semiseg.learning.methods import merge
 
     chosen = {"architecture": network, "encoder": encoder, "weights": weights}
+    of_network = {name: value for name, value in chosen.items() if value is not None}
     plan = BenchmarkPlan(
         images,
         truth,
@@ -187,7 +198,7 @@ def benchmark(
         class_values=None if class_values is None else ClassValues.parse(class_values),
         test_images=test_images,
         test_truth=test_truth,
-        network={name: value for name, value in chosen.items() if value is not None},
+        changes=merge(parse_changes(changes or []), {"network": of_network}),
         device=device,
         threads=threads,
         keep_models=keep_models,

@@ -12,6 +12,7 @@ from napari_semiseg.api.benchmarking.arms import (
     arms_of_methods,
     check_arms,
     parse_arm,
+    parse_changes,
     read_arms,
     reference_of,
     usual_methods,
@@ -134,3 +135,14 @@ def test_amounts_leave_one() -> None:
     for wrong in ("100%", "-1", "many", "1.5"):
         with pytest.raises(SemisegError):
             Amount.parse(wrong)
+
+
+def test_changes_common_to_all_arms_are_nested() -> None:
+    changes = parse_changes(["tile_size=64", "network.encoder=resnet18"])
+
+    assert changes == {"tile_size": 64, "network": {"encoder": "resnet18"}}
+
+
+def test_a_common_change_without_a_value_is_refused() -> None:
+    with pytest.raises(SemisegError, match="not key=value"):
+        parse_changes(["tile_size"])

@@ -71,7 +71,7 @@ def plan(pictures: Path, report: Path, **changes: Any) -> BenchmarkPlan:
         test=Amount(2),
         seeds=2,
         steps=4,
-        network={"encoder": "mobilenet_v2", "weights": "none"},
+        changes={"network": {"encoder": "mobilenet_v2", "weights": "none"}},
         device="cpu",
         threads=1,
     )

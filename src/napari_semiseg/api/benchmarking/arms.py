@@ -98,16 +98,34 @@ def parse_arm(text: str) -> Arm:
             "nofilter=actis,consistency.filtering=false."
         )
     values: dict[str, Any] = {"method": method}
-    changes: dict[str, Any] = {}
+    changed: list[str] = []
     for part in parts:
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals or not key:
-            raise SemisegError(f"The arm {name}: {part.strip()!r} is not key=value.")
+        key, _, value = (word.strip() for word in part.partition("="))
         if key in ("preset", "against"):
             values[key] = value
         else:
-            changes = merge(changes, _nested(key.split("."), _value(value)))
-    return _arm(name, {**values, "settings": changes})
+            changed.append(part)
+    try:
+        return _arm(name, {**values, "settings": parse_changes(changed)})
+    except SemisegError as error:
+        raise SemisegError(f"The arm {name}: {error}") from error
+
+
+def parse_changes(texts: Iterable[str]) -> dict[str, Any]:
+    """Read ``key=value``, keys with dots between groups, as nested settings.
+
+    Raises
+    ------
+    SemisegError
+        When one is not of this form.
+    """
+    changes: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = (word.strip() for word in text.partition("="))
+        if not equals or not key:
+            raise SemisegError(f"{text.strip()!r} is not key=value.")
+        changes = merge(changes, _nested(key.split("."), _value(value)))
+    return changes
 
 
 def read_arms(path: Path, suites: Iterable[str] = ()) -> list[Arm]:

@@ -60,7 +60,7 @@ def benchmark_facts(
         "steps": plan.steps,
         "minutes": plan.minutes,
         "classes": list(plan.classes) if plan.classes else None,
-        "network": plan.network,
+        "changes": plan.changes,
         "pool": [one.name for one in pool],
         "test": [one.name for one in test],
     }
@@ -80,5 +80,5 @@ def words_of(
         f"{len(pool)} images to learn from, {len(test)} to test on, {groups} groups.",
         f"Labelled tiles of {plan.tile} px, {plan.validation} of them for validation.",
         f"{effort_words} for each training, whatever the arm; {plan.seeds} seeds.",
-        f"Network: {plan.network or 'as the arms have it'}.",
+        f"Settings of all arms: {plan.changes or 'as the arms have them'}.",
     ]

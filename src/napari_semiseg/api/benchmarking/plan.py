@@ -13,7 +13,7 @@ from napari_semiseg.api.benchmarking.drawing import Question, tile_size_for
 from napari_semiseg.errors import SemisegError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_semiseg.api.benchmarking.arms import Arm
@@ -52,8 +52,8 @@ class BenchmarkPlan:
         Table of what must stay together.
     class_values
         Of a truth of classes; None: objects.
-    network
-        Changes of the network settings, common to all arms.
+    changes
+        Of the settings, common to all arms, which win over them.
     device, threads
         Where and how to compute.
     keep_models
@@ -75,7 +75,7 @@ class BenchmarkPlan:
     class_values: ClassValues | None = None
     test_images: Path | None = None
     test_truth: Path | None = None
-    network: dict[str, str] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     threads: int | None = None
     keep_models: bool = False
@@ -103,7 +103,7 @@ class BenchmarkPlan:
         common: dict[str, Any] = {
             "seed": seed,
             "tile_size": tile_size_for(self.tile),
-            "network": self.network,
+            **self.changes,
         }
         chosen = arm.settings(common)
         if self.minutes is not None:
