@@ -20,10 +20,12 @@ from qtpy.QtWidgets import (
 from napari_semiseg.demo import write_sample_images
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.project import FILE_NAME, Project
+from napari_semiseg.viewer.panels.images import ImagesPanel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from napari_semiseg.project.records import Task
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.dock import SemisegDock
     from napari_semiseg.viewer.widgets.header import Header
@@ -57,26 +59,50 @@ class Menu(QObject):
             header.add_action(self._action(text, tip, call))
 
     def new_project(self) -> None:
-        """Ask for a folder and make a project there."""
+        """Ask for a folder and make a project there, of what step 1 says.
+
+        While a project is open, it is closed first: then step 1 asks what to find.
+        """
+        choice = self._images.choice
+        self._dock.open_step("Images")
+        if self._desk.session.project is not None:
+            choice.clear()
+            self._desk.session.close()
+            self._desk.session.say("Choose what to find, then press New project.")
+            return
+        if (problem := choice.problem()) is not None:
+            self._desk.session.say(problem, problem=True)
+            return
         name, _ = QFileDialog.getSaveFileName(
             self._dock, "New project: name its folder", str(self._suggested())
         )
         if name:
-            self.create(Path(name))
+            self.create(Path(name), choice.task, choice.classes)
 
-    def create(self, folder: Path) -> None:
+    def create(
+        self,
+        folder: Path,
+        task: Task = "instances",
+        classes: Sequence[str] = ("object",),
+    ) -> None:
         """Make a project in a folder; images that are open join it."""
         if (folder / FILE_NAME).exists():
             self._dock.open_project(folder)
             return
         try:
-            self._desk.session.open(Project.create(folder))
+            self._desk.session.open(Project.create(folder, task, classes))
         except SemisegError as error:
             self._desk.session.say(str(error), problem=True)
             return
-        adding = self._dock.panel("Images").adding  # type: ignore[attr-defined]
+        adding = self._images.adding
         if layers := adding.open_layers():
             adding.add_layers(layers)
+
+    @property
+    def _images(self) -> ImagesPanel:
+        panel = self._dock.panel("Images")
+        assert isinstance(panel, ImagesPanel)
+        return panel
 
     def choose_project(self) -> None:
         """Ask for the folder of a project and open it."""

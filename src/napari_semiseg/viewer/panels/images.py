@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.viewer.classes.task_choice import TaskChoice
 from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.images.adding import AXES_WORDS, Adding, AxesQuestion
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
@@ -47,6 +48,7 @@ class ImagesPanel(Panel):
         super().__init__()
         self._desk = desk
         self.adding = Adding(desk)
+        self.choice = TaskChoice()
         self._begin = self._starting(on_new, on_open, on_sample)
         self._list = ImageList()
         self._list.chosen.connect(self._on_chosen)
@@ -58,6 +60,7 @@ class ImagesPanel(Panel):
         session.images_changed.connect(self._fill)
         session.image_changed.connect(self._mark)
         session.tiles_changed.connect(self._count)
+        desk.palette.changed.connect(self.refresh)
         self.adding.changed.connect(self.refresh)
         desk.viewer.layers.events.inserted.connect(self._on_layers)
         desk.viewer.layers.events.removed.connect(self._on_layers)
@@ -90,6 +93,9 @@ class ImagesPanel(Panel):
         has_project = session.project is not None
         self._begin.setVisible(not has_project)
         self._work.setVisible(has_project)
+        allow(self._new, self.choice.problem())
+        self._task.setText(self._task_words())
+        self._task.setVisible(bool(self._task.text()))
         read_only = session.read_only
         for control in (self._files, self._folder):
             allow(control, read_only)
@@ -131,6 +137,8 @@ class ImagesPanel(Panel):
         self._open = button(
             "Open project ...", "Choose the folder of a project.", on_open
         )
+        column.addWidget(self.choice)
+        self.choice.changed.connect(self._on_choice)
         column.addWidget(row(self._new, self._open))
         column.addWidget(
             button(
@@ -147,6 +155,7 @@ class ImagesPanel(Panel):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        self._task = note()
         self._missing = note()
         self._find = button(
             "Find them ...",
@@ -172,6 +181,7 @@ class ImagesPanel(Panel):
             "end how good the model is."
         )
         self._held_out.clicked.connect(self._set_role)
+        column.addWidget(self._task)
         column.addWidget(self._missing)
         column.addWidget(self._find)
         column.addLayout(self._questions)
@@ -182,6 +192,17 @@ class ImagesPanel(Panel):
         column.addWidget(self._layers)
         column.addWidget(self._busy)
         return whole
+
+    def _task_words(self) -> str:
+        """The classes; empty where there are only objects of one kind."""
+        palette = self._desk.palette
+        if not palette.shown:
+            return ""
+        what = "Classes of pixels" if palette.semantic else "Kinds of objects"
+        return f"{what}: {', '.join(palette.names)}."
+
+    def _on_choice(self) -> None:
+        allow(self._new, self.choice.problem())
 
     def _fill(self) -> None:
         project = self._desk.session.project
