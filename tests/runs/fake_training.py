@@ -36,6 +36,7 @@ class FakeReport:
     message: str | None = None
     preparing: str | None = None
     reliability: tuple[object, ...] = ()
+    sizes: object | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.co_training_settings import CoTrainingSettings
+from napari_semiseg.learning.curriculum_plan import plan_curriculum
+from napari_semiseg.learning.curriculum_settings import CurriculumSettings
 from napari_semiseg.learning.fixmatch_st import plan_fixmatch_st
 from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
 from napari_semiseg.learning.settings import (
@@ -146,6 +148,7 @@ METHODS: dict[str, Method] = {
     "actis": Method(ActisSettings, _plan_actis),
     "co-training": Method(CoTrainingSettings, _plan_co_training),
     "consistency": Method(ConsistencySettings, _plan_consistency),
+    "curriculum": Method(CurriculumSettings, plan_curriculum),
     "fixmatch-st": Method(FixMatchStSettings, plan_fixmatch_st),
     "supervised": Method(SupervisedSettings, _plan_supervised),
 }

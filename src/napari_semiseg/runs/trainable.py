@@ -11,6 +11,7 @@ from napari_semiseg.runs.previews import Previewing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from napari_semiseg.learning.size_report import SizeReport
     from napari_semiseg.runs.events import Event
 
 Ending = Literal["finished", "stopped", "interrupted"]
@@ -43,6 +44,8 @@ class Step(Protocol):
     def preparing(self) -> str | None: ...  # noqa: D102
     @property
     def reliability(self) -> Sequence[Reliability]: ...  # noqa: D102
+    @property
+    def sizes(self) -> SizeReport | None: ...  # noqa: D102
 
 
 class Reliability(Protocol):

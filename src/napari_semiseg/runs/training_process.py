@@ -30,6 +30,7 @@ from napari_semiseg.runs.memory import MemoryMeter
 from napari_semiseg.runs.previews import answer_preview
 from napari_semiseg.runs.record import RunRecord
 from napari_semiseg.runs.reliability import write_reliability
+from napari_semiseg.runs.sizes import write_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,6 +165,9 @@ class TrainingRun:
             )
             if report.reliability:
                 self._rank(report.reliability)
+            if report.sizes is not None:
+                write_sizes(self._run.sizes, report.sizes)
+                self._write("sizes", sentence=report.sizes.sentence)
             return
         broken = [n for n, value in report.losses.items() if not math.isfinite(value)]
         saved = not broken and self._checkpoints.due()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_semiseg.api.benchmarking.amounts import ALL
+from napari_semiseg.api.benchmarking.true_sizes import TrueSizes
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.training_set import (
@@ -160,12 +161,19 @@ def _drawn(
     unlabelled = tuple(example for example in pool if example.group not in judging)
     training_set = TrainingSet(
         labelled,
-        tuple(UnlabelledImage(one.source, one.name) for one in unlabelled),
+        tuple(_without_truth(one, question) for one in unlabelled),
         n_channels=pool[0].source.n_channels,
         classes=question.classes or ("object",),
         task="instances" if question.classes is None else "semantic",
     )
     return Drawn(training_set, unlabelled, n_tiles)
+
+
+def _without_truth(example: Example, question: Question) -> UnlabelledImage:
+    """What a method sees of an image; only one that asks for it is told its sizes."""
+    n_classes = None if question.classes is None else len(question.classes)
+    sizes = TrueSizes(example.truth, n_classes)
+    return UnlabelledImage(example.source, example.name, sizes=sizes)
 
 
 def _images_of(
