@@ -62,6 +62,11 @@ class CellFolder:
         return self.path / "history.json"
 
     @property
+    def reliability(self) -> Path:
+        """Whether the ranking of images is right, measured when they were ranked."""
+        return self.path / "reliability.json"
+
+    @property
     def sheet(self) -> Path:
         """Arrays of the method's sheet, of the first seed."""
         return self.path / "sheet.npz"
@@ -101,7 +106,7 @@ class CellFolder:
     def save(self, result: dict[str, Any]) -> None:
         """Keep the result; the checkpoint is not needed any more."""
         write_json(self.result_file, result)
-        for path in (self.checkpoint, self.history):
+        for path in (self.checkpoint, self.history, self.reliability):
             path.unlink(missing_ok=True)
 
     @contextlib.contextmanager

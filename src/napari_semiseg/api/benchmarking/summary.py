@@ -11,6 +11,7 @@ from napari_semiseg.api.benchmarking.amounts import ALL
 from napari_semiseg.api.benchmarking.arms import reference_of
 from napari_semiseg.api.benchmarking.cells import Cell, CellFolder
 from napari_semiseg.api.benchmarking.confidence import calibration
+from napari_semiseg.api.benchmarking.ranked import summarise_reliability
 from napari_semiseg.api.benchmarking.statistics import (
     Interval,
     of_all,
@@ -51,6 +52,8 @@ class Row:
         Mean of `COSTS`.
     confidence
         Of the teacher, see `confidence.calibration`, over all seeds.
+    reliability
+        Of its ranking of images, see `ranked.summarise_reliability`; empty without one.
     """
 
     arm: str
@@ -65,6 +68,7 @@ class Row:
     tiles_needed: str
     cost: dict[str, float]
     confidence: list[dict[str, Any]]
+    reliability: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ def _row(
         tiles_needed(_curve(reference, found, labelled, classes), mean[main]),
         {name: float(np.mean([one["cost"][name] for one in ours])) for name in COSTS},
         _confidence(ours),
+        summarise_reliability(result.get("reliability", []) for result in ours),
     )
 
 

@@ -56,6 +56,7 @@ def markdown(summary: Summary, lines: Sequence[str] = ()) -> str:
         "\n".join(score_table(summary)),
         _about_scores(summary),
         "\n".join(_confidence_table(summary)),
+        "\n".join(_reliability_table(summary)),
         "\n".join(_about_missing(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -153,6 +154,28 @@ def _confidence_table(summary: Summary) -> Iterator[str]:
     yield (
         "At the end of the training. *Error* is the expected calibration error: the "
         "distance between accuracy and confidence, in ten bins of confidence."
+    )
+
+
+def _reliability_table(summary: Summary) -> Iterator[str]:
+    rows = [(row, one) for row in summary.rows for one in row.reliability]
+    if not rows:
+        return
+    yield "## The ranking of unlabelled images"
+    yield ""
+    yield "| arm | tiles | images | Spearman's rho | p | true mean IoU by fifths |"
+    yield "|---|---|---|---|---|---|"
+    for row, one in rows:
+        tiles = tiles_words(row.n_labelled, row.n_tiles)
+        parts = ", ".join(f"{part:.3f}" for part in one["parts"])
+        yield (
+            f"| {row.arm} | {tiles} | {one['n']} | {one['rho']:+.2f} | "
+            f"{one['p']:.2g} | {parts} |"
+        )
+    yield ""
+    yield (
+        "A row a seed: reliability of the images against the mean IoU of their "
+        "pseudo-masks with the truth; the least reliable fifth first."
     )
 
 

@@ -10,11 +10,13 @@ from napari_semiseg.api.benchmarking.confidence import measure_confidence
 from napari_semiseg.api.benchmarking.effort import steps_of
 from napari_semiseg.api.benchmarking.history import History
 from napari_semiseg.api.benchmarking.judging import score_test, tune
+from napari_semiseg.api.benchmarking.ranked import measure_reliability
 from napari_semiseg.api.benchmarking.sheet import (
     make_sheet,
     save_sheet,
     shown_example,
 )
+from napari_semiseg.files import read_json, write_json
 from napari_semiseg.runs.failures import is_device_memory
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class CellTraining:
         training = self._begin()
         for report in self._reports(training):
             self._history.take(report)
+            self._take_ranking(training, report)
             self._tell(
                 report.preparing or f"step {report.step} of {report.n_steps}",
                 report.step / report.n_steps,
@@ -116,6 +119,18 @@ class CellTraining:
             if report is None:
                 return
             yield report
+
+    def _take_ranking(self, training: Training, report: Report) -> None:
+        if not report.reliability:
+            return
+        pool = self._task.drawn.pool
+        found = measure_reliability(training, report.reliability, pool)
+        write_json(self._folder.reliability, found)
+
+    def _measured_reliability(self) -> list[dict[str, Any]]:
+        """What was found at the ranking, in an earlier process maybe."""
+        path = self._folder.reliability
+        return read_json(path) if path.is_file() else []
 
     def _save_if_due(self, training: Training) -> None:
         leaving = self._should_stop()
@@ -157,4 +172,5 @@ class CellTraining:
             "weights": model.card.weights_source,
             "images": images,
             "confidence": measure_confidence(training, task.drawn.pool),
+            "reliability": self._measured_reliability(),
         }
