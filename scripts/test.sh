@@ -26,9 +26,9 @@ check() {
   fi
 }
 
-# The core's tests do without Qt, and in a process without the viewer's.
+# The core's tests do without Qt, and in processes without the viewer's.
 core_tests() {
-  "$python" -m pytest -q -p no:pytest-qt -p no:napari --ignore=tests/viewer "$@"
+  "$python" -m pytest -q -n logical --maxprocesses 4 -p no:pytest-qt -p no:napari --ignore=tests/viewer "$@"
 }
 
 viewer_tests() {
@@ -44,6 +44,9 @@ has_display() {
   command -v xvfb-run >/dev/null || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] ||
     [ "$(uname)" != Linux ]
 }
+
+# As many processes test as there are cores; more threads would be in each other's way.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 cd "$root"
 set_up
