@@ -138,6 +138,7 @@ def test_photon_noise_grows_with_the_root_of_the_brightness() -> None:
         assert float(noisy[k].std()) == pytest.approx(wanted, rel=0.03)
 
 
+@pytest.mark.slow
 def test_all_switches_together_train_and_resume(tmp_path) -> None:
     settings = quick(
         steps=6,

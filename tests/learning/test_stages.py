@@ -133,6 +133,7 @@ def test_a_preparation_is_reported_between_the_steps(training_set):
     assert reports[2].stage == "toy"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", ["fresh", "continue"])
 @pytest.mark.parametrize("broken_at", range(1, 8))
 def test_resume_is_bitwise_wherever_it_was_broken(

@@ -137,6 +137,7 @@ def test_minutes_weigh_the_stages_by_their_shares() -> None:
     assert seconds == {"supervised": 0.2, "consistency": 0.6}
 
 
+@pytest.mark.slow
 def test_retraining_from_the_last_model_knows_its_ancestors(project: Project) -> None:
     first = train(project.folder, small(steps=2), device="cpu", threads=1)
     run = find_run(project.folder, first.id)
