@@ -140,6 +140,7 @@ class TrainPanel(Panel):
         """Show what is remembered of a project."""
         self._earlier = EarlierRuns()
         self.setup.show_models([], has_model=False)
+        self.setup.form.set_classes(self._regions())
         self.setup.setValue(self._desk.training.choice)
         self._show_devices()
         self._show_pace()
@@ -154,6 +155,13 @@ class TrainPanel(Panel):
             device=choice.device,
             start=choice.start,
         )
+
+    def _regions(self) -> tuple[str, ...]:
+        """What has sizes in this project: its classes, or objects of any class."""
+        project = self._desk.session.project
+        if project is None:
+            return ()
+        return project.classes if project.task == "semantic" else ("object",)
 
     def _on_choice(self) -> None:
         self._show_pace()

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
+
+from napari_semiseg.learning.typed_bounds import checked
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -39,12 +41,14 @@ class FieldKind:
         Of a ``choice``.
     parts
         Of a ``tuple``, one each; of a ``list``, that of all its numbers, and ``bounds``
-        are those of its length.
+        are those of its length. ``percents`` is a text of bounds for each class.
     optional
         Whether None is allowed.
     """
 
-    kind: Literal["int", "float", "bool", "text", "choice", "tuple", "list", "group"]
+    kind: Literal[
+        "int", "float", "bool", "text", "choice", "tuple", "list", "group", "percents"
+    ]
     bounds: Bounds = Bounds()
     choices: tuple[Any, ...] = ()
     parts: tuple[FieldKind, ...] = ()
@@ -103,7 +107,9 @@ def _plain(annotation: Any, metadata: tuple[Any, ...]) -> FieldKind:
     if annotation is float:
         return FieldKind("float", _bounds(metadata))
     if annotation is str:
-        return FieldKind("text")
+        rules = [rule for rule in metadata if isinstance(rule, AfterValidator)]
+        of_classes = any(rule.func is checked for rule in rules)
+        return FieldKind("percents" if of_classes else "text")
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return FieldKind("group", model=annotation)
     raise TypeError(f"No form for a field of type {annotation}.")

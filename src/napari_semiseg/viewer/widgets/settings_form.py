@@ -8,13 +8,14 @@ from pydantic import ValidationError
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_semiseg.viewer.widgets.bounds_edit import BoundsEdit
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
 from napari_semiseg.viewer.widgets.field_kinds import kind_of, words_of
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.value_edits import edit_for
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
@@ -43,6 +44,7 @@ class SettingsForm(QWidget):
         self._value: BaseModel | None = None
         self._usual: BaseModel | None = None
         self._group: _Group | None = None
+        self._classes: tuple[str, ...] = ()
         self._problem = note()
         self._problem.setVisible(False)
         self.reset_button: QPushButton = button(
@@ -75,6 +77,12 @@ class SettingsForm(QWidget):
             self._group.set_value(value)
         self._problem.setVisible(False)
         self._mark()
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        """Offer these classes where something is set for each; nothing is emitted."""
+        self._classes = tuple(names)
+        for edit in self.findChildren(BoundsEdit):
+            edit.set_names(self._classes)
 
     @property
     def n_changed(self) -> int:
@@ -109,6 +117,7 @@ class SettingsForm(QWidget):
         self._group = _Group(model, self._leave_out)
         self._group.changed.connect(self._take)
         self._column.insertWidget(0, self._group)
+        self.set_classes(self._classes)
 
     def _take(self) -> None:
         if self._group is None or self._value is None:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semiseg.viewer.widgets.bounds_edit import BoundsEdit
 from napari_semiseg.viewer.widgets.list_edit import ListEdit
 from napari_semiseg.viewer.widgets.wheel import guard_wheel
 
@@ -234,6 +235,8 @@ def edit_for(kind: FieldKind, unit: str = "") -> Any:
         With ``value()``, ``set_value(value)``, which emits nothing, and the signal
         ``changed``.
     """
+    if kind.kind == "percents":
+        return BoundsEdit()  # Without a tick it is absent by itself.
     if kind.optional:
         return OptionalEdit(_plain_edit(kind, unit))
     return _plain_edit(kind, unit)
