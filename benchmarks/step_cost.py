@@ -28,6 +28,7 @@ from napari_semiseg.geometry import ArraySource
 from napari_semiseg.learning.co_training import CoTrainingStage
 from napari_semiseg.learning.consistency import ConsistencyStage
 from napari_semiseg.learning.devices import place_images, precision
+from napari_semiseg.learning.fixmatch import FixMatchStage
 from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.training import Training
@@ -47,6 +48,14 @@ SIZE = 128
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("supervised", {}),
     ("actis", {"supervised_fraction": 0.0}),
+    (
+        "fixmatch-st",
+        {
+            "first": "fixmatch",
+            "self_training": "none",
+            "fixmatch": {"warm_up": 0.0, "ramp": 0.0},
+        },
+    ),
     ("consistency", {}),
     ("co-training", {"co_training": {"warm_up": 0.0}}),
 ]
@@ -120,6 +129,8 @@ def networks_of(training: Training) -> tuple[list[nn.Module], list[nn.Module], i
     if isinstance(stage, ConsistencyStage):
         n_taught = stage.settings.fresh * stage.settings.teacher_views
         return [training.network], [stage.teacher.network], n_taught
+    if isinstance(stage, FixMatchStage):
+        return [training.network], [training.network], stage.labelled_at_once
     if isinstance(stage, CoTrainingStage):
         beside = 1 + stage.settings.n_shifts
         n_taught = stage.settings.unlabelled_batch * beside
