@@ -224,4 +224,5 @@ def living_run(project: Project) -> RunFolder:
 
 
 def fake_desk(session: Any, viewer: Any, **parts: Any) -> SimpleNamespace:
+    parts.setdefault("palette", SimpleNamespace(semantic=False, names=("object",)))
     return SimpleNamespace(session=session, viewer=viewer, **parts)

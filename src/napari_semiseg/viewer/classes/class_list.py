@@ -104,7 +104,7 @@ class ClassList(QWidget):
                 key=key_of(number),
             )  # fmt: skip
             made.setCheckable(True)
-            made.setIcon(_swatch(number))
+            made.setIcon(QIcon(swatch(number)))
             made.setIconSize(QSize(_SWATCH, _SWATCH))
             made.setStyleSheet("QPushButton { text-align: left; }")
             self._group.addButton(made)
@@ -146,7 +146,7 @@ def _tip(number: int, name: str) -> str:
     return f"Paint {name}: class {number} in the files."
 
 
-def _swatch(number: int) -> QIcon:
+def swatch(number: int) -> QPixmap:
     """A square in the colour of a class; crossed out for the background."""
     pixmap = QPixmap(_SWATCH, _SWATCH)
     pixmap.fill(QColor.fromRgbF(*class_colour(number)))
@@ -156,4 +156,4 @@ def _swatch(number: int) -> QIcon:
         painter.drawRect(1, 1, _SWATCH - 2, _SWATCH - 2)
         painter.drawLine(2, _SWATCH - 2, _SWATCH - 2, 2)
         painter.end()
-    return QIcon(pixmap)
+    return pixmap

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_semiseg.api.outputs import MAIN_KIND
 from napari_semiseg.viewer.exporting import ExportWish
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.fold import Fold
@@ -28,25 +29,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_semiseg.api.outputs import Kind
+    from napari_semiseg.project.records import Task
     from napari_semiseg.viewer.desk import Desk
 
 _ALL, _IN_VIEW, _CHOSEN = range(3)
 _REASONS = 5  # Images left out that are named here.
 _MAPS: tuple[tuple[Kind, str, str], ...] = (
+    (
+        "instances",
+        "Pieces",
+        "The connected pieces of each class, numbered as objects, with a table of "
+        "their own.",
+    ),
     ("classes", "Classes", "The class of each pixel, one image a file."),
     ("probability", "Probability", "How likely each class is, pixel by pixel."),
     ("confidence", "Confidence", "How sure the model is of each pixel, 0 to 1."),
 )
 
 
+_ABOUT = {
+    "instances": "Write the objects of all images as files: what the model finds, with "
+    "everything that you have drawn or accepted on top.",
+    "semantic": "Write the classes of all images as files: what the model finds, with "
+    "everything that you have painted or accepted on top.",
+}
+_MASK_TIPS = {
+    "instances": "An image in which every object has a number of its own: a TIFF that "
+    "Fiji, CellProfiler, QuPath and Python read.",
+    "semantic": "An image in which every pixel has the number of its class, 0 for the "
+    "background: a TIFF that Fiji, CellProfiler, QuPath and Python read.",
+}
+_TABLE_TIPS = {
+    "instances": "Beside each mask a table (CSV) of its objects: size, shape, place "
+    "and brightness.",
+    "semantic": "Beside each mask a table (CSV) of the area of each class.",
+}
+
+
 class ExportPanel(Panel):
     """Which images, what, and where to; then how far it is and what came of it."""
 
     title: ClassVar[str] = "Export"
-    about: ClassVar[str] = (
-        "Write the objects of all images as files: what the model finds, with "
-        "everything that you have drawn or accepted on top."
-    )
+    about: ClassVar[str] = _ABOUT["instances"]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -75,7 +99,8 @@ class ExportPanel(Panel):
         view = exporting.view
         chosen = self.scope.currentIndex() == _CHOSEN
         self.images.setVisible(chosen)
-        self.table.setEnabled(self.masks.isChecked())
+        self.table.setEnabled(self._measurable)
+        self._show_task()
         folder = self.folder
         self._folder_words.setText("" if folder is None else str(folder))
         self._folder_words.setToolTip("" if folder is None else str(folder))
@@ -102,15 +127,38 @@ class ExportPanel(Panel):
 
     def wish(self) -> ExportWish:
         """What is to be written, as the controls say."""
-        kinds: list[Kind] = ["instances"] if self.masks.isChecked() else []
-        kinds += [kind for kind, box in self.maps.items() if box.isChecked()]
+        main = MAIN_KIND[self._task]
+        kinds: list[Kind] = [main] if self.masks.isChecked() else []
+        kinds += [k for k, box in self.maps.items() if k != main and box.isChecked()]
         return ExportWish(
             folder=self.folder or Path(),
             images=self._wanted(),
             save=tuple(kinds),
             objects=self.options.value(),
-            measurements=self.masks.isChecked() and self.table.isChecked(),
+            measurements=self._measurable and self.table.isChecked(),
         )
+
+    @property
+    def _task(self) -> Task:
+        project = self._desk.session.project
+        return "instances" if project is None else project.task
+
+    @property
+    def _measurable(self) -> bool:
+        pieces = self._task == "semantic" and self.maps["instances"].isChecked()
+        return self.masks.isChecked() or pieces
+
+    def _show_task(self) -> None:
+        """Speak of objects, or of classes."""
+        task = self._task
+        self._about.setText(_ABOUT[task])
+        self.masks.setToolTip(_MASK_TIPS[task])
+        self.table.setToolTip(_TABLE_TIPS[task])
+        self.masks.setText("Class masks" if task == "semantic" else "Masks (TIFF)")
+        for kind in ("instances", "classes"):
+            self.maps[kind].setVisible(kind != MAIN_KIND[task])
+        objects = task == "instances" or self.maps["instances"].isChecked()
+        self._which.setVisible(objects)
 
     def set_folder(self, folder: Path | None) -> None:
         """Write to another folder; None: that of the project."""
@@ -130,7 +178,8 @@ class ExportPanel(Panel):
         ]
 
     def _add_scope(self) -> None:
-        self.rows.addWidget(note(self.about))
+        self._about = note(self.about)
+        self.rows.addWidget(self._about)
         self.scope = QComboBox()
         self.scope.addItems(["All images", "The image in view", "Chosen images"])
         self.scope.setToolTip("Which images are written.")
@@ -143,18 +192,8 @@ class ExportPanel(Panel):
         self.rows.addWidget(self.images)
 
     def _add_kinds(self) -> None:
-        self.masks = _check(
-            "Masks (TIFF)",
-            "An image in which every object has a number of its own: a TIFF that Fiji, "
-            "CellProfiler, QuPath and Python read.",
-            True,
-        )
-        self.table = _check(
-            "Table (CSV)",
-            "Beside each mask a table (CSV) of its objects: size, shape, place and "
-            "brightness.",
-            True,
-        )
+        self.masks = _check("Masks (TIFF)", _MASK_TIPS["instances"], True)
+        self.table = _check("Table (CSV)", _TABLE_TIPS["instances"], True)
         self.maps = {kind: _check(name, tip, False) for kind, name, tip in _MAPS}
         for box in (self.masks, self.table, *self.maps.values()):
             box.toggled.connect(self._refresh_soon)
@@ -162,9 +201,9 @@ class ExportPanel(Panel):
         self.options.min_area.valueChanged.connect(self._refresh_soon)
         self.options.max_area.valueChanged.connect(self._refresh_soon)
         self.rows.addWidget(row(self.masks, self.table))
-        fold = Fold("Which objects", self.options)
-        fold.set_tip("Leave out objects by size or at the edge; fill holes.")
-        self.rows.addWidget(fold)
+        self._which = Fold("Which objects", self.options)
+        self._which.set_tip("Leave out objects by size or at the edge; fill holes.")
+        self.rows.addWidget(self._which)
         more = Fold("Also save", row(*self.maps.values()))
         more.set_tip("What the model alone says, without your corrections.")
         self.rows.addWidget(more)

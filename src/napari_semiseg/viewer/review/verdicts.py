@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_SHOWN = {"ap_actis": "precision x recall", "f1": "F1"}
-"""Scores that are shown, at an IoU of 0.5, and what they are called."""
+_SHOWN = {
+    "ap_actis": "precision x recall",
+    "f1": "F1",
+    "mean_iou": "mean IoU of the classes",
+}
+"""Scores that are shown (of objects at an IoU of 0.5), and what they are called."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.watershed import Thresholds
+from napari_semiseg.viewer.classes.class_shares import ClassShare, class_shares
 from napari_semiseg.viewer.teacher.answer_work import AnswerWork, Chosen
 from napari_semiseg.viewer.teacher.edit_layers import EditLayers
 from napari_semiseg.viewer.teacher.person_acts import PersonActs
@@ -62,6 +63,7 @@ class TeacherLayers(QObject):
         self._work = AnswerWork(desk.background, lambda: self.holding, self)
         self._acts = PersonActs(desk, self._keeper, self)
         self._closed = False
+        self._counted: tuple[object, tuple[ClassShare, ...]] = (None, ())
         for signal, slot in self._connections():
             signal.connect(slot)
 
@@ -161,6 +163,17 @@ class TeacherLayers(QObject):
             return None
         found: NDArray[np.int32] = view.shown.label[view.human.here(box)].astype("i4")
         return found
+
+    def class_shares(self) -> tuple[ClassShare, ...]:
+        """What the teacher sees of each class in the window; empty: nothing yet."""
+        view = self._keeper.view
+        if view is None:
+            return ()
+        if self._counted[0] is not view.teacher:
+            seen = view.teacher
+            planes = seen.label, seen.confidence, seen.selected, seen.known
+            self._counted = seen, class_shares(*planes, view.n_classes)
+        return self._counted[1]
 
     def _looked(self, box: Box) -> bool:
         """Whether the teacher has looked at a box; else that is said and asked for."""

@@ -69,7 +69,8 @@ def score_words(view: RunView) -> str:
     score = main_score(view)
     if score is None or not view.tuned_on:
         return ""
-    words = f"Score {score:.2f} of 1 on {view.tuned_on}."
+    kind = "Mean IoU" if _of_classes(view) else "Score"
+    words = f"{kind} {score:.2f} of 1 on {view.tuned_on}."
     if any(name.startswith("training") for name in view.scores):
         words += (
             " It learned from them: that says little about other images. Mark a tile "
@@ -84,6 +85,10 @@ def main_score(view: RunView) -> float | None:
         if name.rsplit(".", 1)[-1] in _MAIN_SCORES and value is not None:
             return value
     return None
+
+
+def _of_classes(view: RunView) -> bool:
+    return any(name.rsplit(".", 1)[-1] == "mean_iou" for name in view.scores)
 
 
 def progress_words(view: RunView) -> str:
@@ -118,7 +123,8 @@ def short_words(view: RunView, title: str, why_not: str | None) -> str:
         return _living_words(view, title)
     if view.state == "finished" and view.accepted is not None:
         score = main_score(view)
-        number = "" if score is None else f", score {score:.2f}"
+        kind = "mean IoU" if _of_classes(view) else "score"
+        number = "" if score is None else f", {kind} {score:.2f}"
         return ("new model in use" if view.accepted else "old model kept") + number
     if view.state in _SHORT:
         return _SHORT[view.state]
