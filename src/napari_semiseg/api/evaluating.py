@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,16 +12,19 @@ from napari_semiseg.api.subjects import file_stem
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.images import stored_image
 from napari_semiseg.exchange.labels import read_labels
+from napari_semiseg.exchange.object_classes import as_numbers, beside_mask
 from napari_semiseg.project.places import expand
 from napari_semiseg.segmentation.metrics import pool, score_image
+from napari_semiseg.segmentation.object_classes import score_object_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
+    from napari_semiseg.segmentation.object_classes import ObjectClassScores
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class EvaluationReport:
         Names of files that only one side has.
     failed
         Reason by stem.
+    classes
+        Of the objects, where they have several, all images together.
     """
 
     images: Mapping[str, ImageScores]
@@ -43,10 +50,13 @@ class EvaluationReport:
     without_truth: tuple[str, ...] = ()
     without_prediction: tuple[str, ...] = ()
     failed: Mapping[str, str] | None = None
+    classes: ObjectClassScores | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
+        found = self.classes
         return {
+            **({} if found is None else {"object_classes": found.as_dict()}),
             "n_images": self.total.n_images,
             "mean": self.total.mean,
             "pooled": self.total.pooled.as_dict(),
@@ -60,16 +70,24 @@ class EvaluationReport:
 def evaluate(
     predictions: str | Path,
     truth: str | Path,
+    classes: Sequence[str] | None = None,
     *,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> EvaluationReport:
     """Compare instance masks with true ones.
+
+    Classes of the objects are compared, too, where they stand beside every mask, on
+    both sides: in ``STEM.json``, as results have them, or in a table ``STEM.csv`` with
+    the columns ``label`` and ``class``.
 
     Parameters
     ----------
     predictions, truth
         Two files, or two folders whose files are matched by stem; subfolders do not
         count. Negative numbers in the truth are ignored pixels.
+    classes
+        Names of the objects' classes; a mask without them is then left out. None: those
+        that occur beside the masks.
     progress
         Called with images done, images in all, and the next stem.
 
@@ -79,13 +97,18 @@ def evaluate(
         When nothing matches, or nothing could be compared.
     """
     pairs, alone, lonely = matched_by_stem(Path(predictions), Path(truth))
+    names = classes_beside(pairs.values()) if classes is None else tuple(classes)
     scores: dict[str, ImageScores] = {}
+    of_classes: list[ObjectClassScores] = []
     failed: dict[str, str] = {}
     for number, (stem, (predicted, true)) in enumerate(pairs.items()):
         if progress:
             progress(number, len(pairs), stem)
         try:
-            scores[stem] = score_image(*read_pair(predicted, true))
+            masks = read_pair(predicted, true)
+            if names:
+                of_classes.append(_score_classes(predicted, true, masks, names))
+            scores[stem] = score_image(*masks)
         except SemisegError as error:
             failed[stem] = str(error)
     if progress:
@@ -93,7 +116,36 @@ def evaluate(
     if not scores:
         reason = next(iter(failed.values()))
         raise SemisegError(f"No mask could be compared. The first reason: {reason}")
-    return EvaluationReport(scores, pool(list(scores.values())), alone, lonely, failed)
+    total = pool(list(scores.values()))
+    found = functools.reduce(operator.add, of_classes) if of_classes else None
+    return EvaluationReport(scores, total, alone, lonely, failed, found)
+
+
+def classes_beside(pairs: Iterable[tuple[Path, Path]]) -> tuple[str, ...]:
+    """Names of the classes beside masks; none unless they stand beside all of them."""
+    found = [beside_mask(mask) for pair in pairs for mask in pair]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        return ()
+    return tuple(sorted({name for one in known for name in one.values()}))
+
+
+def _score_classes(
+    predicted: Path,
+    true: Path,
+    masks: tuple[NDArray[np.int32], NDArray[np.int32]],
+    names: Sequence[str],
+) -> ObjectClassScores:
+    kinds = []
+    for path in (predicted, true):
+        found = beside_mask(path)
+        if found is None:
+            raise SemisegError(
+                f"The class of its objects stands neither in {path.stem}.json nor in "
+                f"{path.stem}.csv (columns label and class) beside {path.name}."
+            )
+        kinds.append(as_numbers(found, names))
+    return score_object_classes(masks[0], kinds[0], masks[1], kinds[1], names)
 
 
 def read_pair(

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_semiseg.api.labelling import as_project
-from napari_semiseg.api.merging import with_own_classes, with_own_objects
+from napari_semiseg.api.merging import merged_objects, with_own_classes
 from napari_semiseg.api.outputs import (
     ObjectOptions,
     OutputReport,
@@ -16,6 +18,7 @@ from napari_semiseg.api.outputs import (
     check_targets,
     kinds_of,
     memory_sentence,
+    names_of,
     write_maps,
     write_mask,
 )
@@ -32,9 +35,8 @@ from napari_semiseg.segmentation.measurements import measure, measure_classes
 from napari_semiseg.segmentation.watershed import connected_components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_semiseg.api.outputs import Kind
@@ -76,7 +78,8 @@ def export(
     options
         Which objects are written, and how.
     measurements
-        Write ``STEM.csv`` beside a mask: its objects, or the area of its classes.
+        Write ``STEM.csv`` beside a mask: its objects, with the class of each where
+        there are several, or the area of its classes.
     proposals
         Of this project, made before; ``device`` then does not count.
 
@@ -142,7 +145,7 @@ class _Exporter:
         item = subject.item
         assert item is not None
         files: list[Path] = []
-        n_objects = None
+        n_objects, classes = None, None
         if self._project.task == "semantic":
             found = self._with_own_classes(item, show)
             names = self._project.classes
@@ -151,20 +154,34 @@ class _Exporter:
                 files.append(self._measure_classes(item, found.classes, stem))
             objects = found.instances
         elif set(self._kinds) == {"instances"}:
-            proposed = self._proposals.instances(item, show.tiles)
-            objects = with_own_objects(self._project, item, proposed)
+            proposed = self._proposals.objects(item, show.tiles)
+            objects, classes = self._with_own_objects(item, *proposed)
         else:
             found = self._proposals.predict(item, show.tiles)
             files += write_maps(self._folder, stem, subject, found, self._kinds)
-            objects = with_own_objects(self._project, item, found.instances)
+            proposed = found.instances, found.object_classes
+            objects, classes = self._with_own_objects(item, *proposed)
         if "instances" in self._kinds:
             mask = write_mask(
-                self._folder, stem, subject, objects, self._options, self._project.task
+                self._folder,
+                stem,
+                subject,
+                objects,
+                self._options,
+                self._project.task,
+                classes,
             )
             files, n_objects = [mask.path, *files], mask.n_objects
             if self._measurements:
                 files.append(self._measure(item, mask))
         return WrittenImage(subject.name, tuple(files), n_objects)
+
+    def _with_own_objects(
+        self, item: ImageItem, proposed: NDArray[np.int32], classes: Mapping[int, int]
+    ) -> tuple[NDArray[np.int32], dict[int, str] | None]:
+        """The objects with a person's on top, and the names of their classes."""
+        merged = merged_objects(self._project, item, proposed, classes)
+        return merged.instances, names_of(merged.classes, self._project.classes)
 
     def _with_own_classes(self, item: ImageItem, show: Progress) -> Prediction:
         """The prediction with the classes a person gave on top, and their pieces."""
@@ -187,6 +204,10 @@ class _Exporter:
         objects = read_labels(mask.path, item.full_shape)
         size, unit = item.full_pixel_size, item.pixel_unit or "pixel"
         table = measure(objects, pixels, size, unit)
+        if self._project.task == "instances" and len(self._project.classes) > 1:
+            names = [mask.classes.get(n, "") for n in table["label"].tolist()]
+            rest = {name: column for name, column in table.items() if name != "label"}
+            table = {"label": table["label"], "class": np.array(names, str), **rest}
         return write_table(mask.path.with_suffix(".csv"), table)
 
 

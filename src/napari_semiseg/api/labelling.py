@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semiseg.api.object_labels import check_all_have_one, classes_of_labels
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.labels import as_labels, read_labels
@@ -21,10 +22,11 @@ from napari_semiseg.project.project import FILE_NAME, Project
 from napari_semiseg.project.reduction import reduce_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_semiseg.api.object_labels import ObjectClasses
     from napari_semiseg.project.annotations import ImportReport
     from napari_semiseg.project.catalogue import SkippedImage
     from napari_semiseg.project.records import ImageItem, Role, Task, TileState
@@ -129,6 +131,7 @@ def label(
     role: TileState = "training",
     separate: bool = False,
     class_values: str | None = None,
+    object_classes: ObjectClasses | None = None,
 ) -> ImportReport:
     """Take labelled tiles from a label image.
 
@@ -154,7 +157,12 @@ def label(
     class_values
         Which class each grey value of a semantic label image stands for, such as
         ``0:background,128:cytoplasm,255:nucleus``, or ``ignore``; None: the numbers are
-        the classes.
+        the classes. Of objects: the grey values of ``object_classes``.
+    object_classes
+        Of which class each object is, where objects have several: a table (CSV with
+        ``label`` and ``class``), the JSON file of an exported mask, a label image of
+        classes, or a class for each id. None: what stands beside the label image in
+        such a table or JSON file; without any all are of the first class.
 
     Raises
     ------
@@ -170,17 +178,49 @@ def label(
     else:
         full = as_labels(labels, item.full_shape)
     semantic = opened.task == "semantic"
-    if class_values is not None:
+    if class_values is not None and object_classes is None:
         full = _by_value(full, class_values, opened)
     if semantic:
+        if object_classes is not None:
+            raise SemisegError("The pixels of this project have classes, not objects.")
         _check_classes(full, opened.classes, separate=separate)
     found, vanished = reduce_labels(full, item.reduction)
     boxes = None if not tiles else [as_box(tile) for tile in tiles]
     store = AnnotationStore(opened)
     if semantic:
         return _import_classes(opened, item, found, boxes, role)
-    report = store.import_labels(item, found, boxes, role, fix_components=separate)
-    return dataclasses.replace(report, vanished_ids=vanished)
+    kinds = None
+    if object_classes is not None or len(opened.classes) > 1:
+        kinds = classes_of_labels(
+            full,
+            object_classes,
+            Path(labels) if isinstance(labels, (str, Path)) else None,
+            opened.classes,
+            class_values,
+            item.frame if item.n_frames > 1 else None,
+        )
+    if kinds is not None:
+        check_all_have_one(found, boxes, kinds)
+    report = store.import_labels(
+        item, found, boxes, role, fix_components=separate, classes=_not_first(kinds)
+    )
+    counted = _counted(opened, item, report) if len(opened.classes) > 1 else None
+    return dataclasses.replace(report, vanished_ids=vanished, of_classes=counted)
+
+
+def _not_first(classes: Mapping[int, int] | None) -> dict[int, int]:
+    """Classes as annotations have them: those of class 1 are not named."""
+    return {number: kind for number, kind in (classes or {}).items() if kind != 1}
+
+
+def _counted(project: Project, item: ImageItem, report: ImportReport) -> dict[str, int]:
+    """Objects of each class in the tiles of a report."""
+    store, counts = AnnotationStore(project), dict.fromkeys(project.classes, 0)
+    for box in report.boxes:
+        drawn = store.load(item, box)
+        for number in np.unique(drawn.instances[drawn.instances > 0]).tolist():
+            counts[project.classes[drawn.classes.get(number, 1) - 1]] += 1
+    return counts
 
 
 def _check_classes(
@@ -286,7 +326,8 @@ def accept(
         found = proposals.predict(item)
         proposed, classes = found.instances, classes_of(found.instances, found.classes)
     else:
-        proposed = proposals.instances(item)
+        proposed, kinds = proposals.objects(item)
+        classes = _not_first(kinds)
     if box is None:
         return accept_objects(opened, item, proposed, objects, classes=classes)
     record = accept_tile(opened, item, box, proposed[box.slices], role, classes=classes)

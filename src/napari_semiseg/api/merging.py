@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
 
 from napari_semiseg.geometry import Box
+from napari_semiseg.project.annotation import classes_in
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import UNSET_CLASS, CorrectionStore
 from napari_semiseg.project.owners import merge
@@ -21,32 +23,58 @@ if TYPE_CHECKING:
     from napari_semiseg.project.records import ImageItem, TileRecord
 
 
+@dataclass(frozen=True, eq=False)
+class MergedObjects:
+    """Objects of a person and a model.
+
+    ``instances`` is int32 ``(*S)``: 0 background, ids >= 1; ``classes`` has the class,
+    from 1, of each object of which it is known. A person's objects have their class.
+    """
+
+    instances: NDArray[np.int32]
+    classes: Mapping[int, int]
+
+
 def with_own_objects(
     project: Project, item: ImageItem, proposed: NDArray[np.int32]
 ) -> NDArray[np.int32]:
+    """`merged_objects` where nobody asks for their classes; int32 ``(*S)``."""
+    return merged_objects(project, item, proposed, {}).instances
+
+
+def merged_objects(
+    project: Project,
+    item: ImageItem,
+    proposed: NDArray[np.int32],
+    classes: Mapping[int, int],
+) -> MergedObjects:
     """Lay a person's objects over those of a model.
 
     Parameters
     ----------
     proposed
         int32 ``(*S)``: 0 background, ids >= 1.
+    classes
+        Class, from 1, of each proposed object; empty: not known.
 
     Returns
     -------
-    NDArray[np.int32]
-        ``(*S)``. Where the person decided, only the person's objects are: in finished
-        tiles everywhere. The model's objects keep their ids, the person's come behind
-        them. An object that a tile's edge cuts goes on outside as the model sees it.
+    MergedObjects
+        Where the person decided, only the person's objects are: in finished tiles
+        everywhere. The model's objects keep their ids, the person's come behind them.
+        An object that a tile's edge cuts goes on outside as the model sees it.
     """
     tiles = AnnotationStore(project).tiles(item)
-    own, claimed = own_objects(project, item, tiles)
+    own, claimed, kinds = own_objects(project, item, tiles)
     finished = [tile.box for tile in tiles if tile.finished]
     continue_outside(own, claimed, proposed, finished)
     merged = merge(own, proposed, claimed)
     n_own, n_proposed = int(own.max(initial=0)), int(proposed.max(initial=0))
     # `merge` puts the model's ids last; they must be those of the predicted file.
     numbers = np.where(merged > n_own, merged - n_own, merged + n_proposed)
-    return np.where(merged > 0, numbers, 0).astype(np.int32)
+    instances = np.where(merged > 0, numbers, 0).astype(np.int32)
+    of_own = {number + n_proposed: kind for number, kind in kinds.items()}
+    return MergedObjects(instances, classes_in(instances, {**classes, **of_own}))
 
 
 def with_own_classes(
@@ -100,12 +128,15 @@ def _kinds_of(
 
 def own_objects(
     project: Project, item: ImageItem, tiles: Sequence[TileRecord]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """What a person drew or accepted in an image, and where the person decides.
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], dict[int, int]]:
+    """What a person drew or accepted, where the person decides, and the classes.
 
     Finished tiles win over objects outside of tiles, these over tiles that are to do.
     """
-    known = CorrectionStore(project).read(item, Box.whole(item.shape))
+    corrections = CorrectionStore(project)
+    known = corrections.read(item, Box.whole(item.shape))
+    records = corrections.objects(item).items()
+    kinds = {number: record.class_id for number, record in records}
     claimed = known.claimed.copy()
     own = np.where(claimed, np.maximum(known.instances, 0), 0).astype(np.int32)
     store = AnnotationStore(project)
@@ -115,10 +146,13 @@ def own_objects(
         where = np.ones(tile.box.size, bool)
         if not tile.finished:
             where = (drawn.annotated | (drawn.instances < 0)) & ~claimed[here]
-        raised = drawn.instances + int(own.max(initial=0))
+        above = int(own.max(initial=0))
+        raised = drawn.instances + above
+        for number in np.unique(drawn.instances[drawn.instances > 0]).tolist():
+            kinds[number + above] = drawn.classes.get(number, 1)
         own[here] = np.where(where, np.where(drawn.instances > 0, raised, 0), own[here])
         claimed[here] |= where
-    return own, claimed
+    return own, claimed, kinds
 
 
 def continue_outside(

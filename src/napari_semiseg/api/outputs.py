@@ -16,7 +16,7 @@ from napari_semiseg.files import write_json
 from napari_semiseg.project.reduction import Scalar, enlarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -134,8 +134,11 @@ def write_mask(
     instances: NDArray[np.int32],
     options: ObjectOptions,
     task: Task = "instances",
+    classes: Mapping[int, str] | None = None,
 ) -> ExportedMask:
     """Write objects as ``STEM.tif`` with their sidecar ``STEM.json``.
+
+    The sidecar has the names of the objects' ``classes``, if they have any.
 
     Objects in working pixels come out in those of the file, as do all results. Of a
     semantic task, whose main result are classes, they go to ``instances/STEM.tif``.
@@ -144,9 +147,17 @@ def write_mask(
         _place(folder, stem, "instances", task),
         _full(instances, subject),
         axes="ZYX"[-instances.ndim :],
+        classes=classes,
         **asdict(options),
         **_scale(subject),
     )
+
+
+def names_of(classes: Mapping[int, int], names: Sequence[str]) -> dict[int, str] | None:
+    """The name of each object's class; None where there is but one class."""
+    if len(names) < 2:
+        return None
+    return {number: names[kind - 1] for number, kind in classes.items()}
 
 
 def write_maps(

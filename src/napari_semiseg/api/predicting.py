@@ -14,6 +14,7 @@ from napari_semiseg.api.outputs import (
     check_targets,
     kinds_of,
     memory_sentence,
+    names_of,
     write_maps,
     write_mask,
 )
@@ -105,8 +106,15 @@ def predict(
             n_objects = None
             if "instances" in kinds:
                 options = ObjectOptions()
+                kinds_found = names_of(found.object_classes, card.classes)
                 mask = write_mask(
-                    folder, stem, subject, found.instances, options, card.task
+                    folder,
+                    stem,
+                    subject,
+                    found.instances,
+                    options,
+                    card.task,
+                    kinds_found if card.n_kinds else None,
                 )
                 files, n_objects = [mask.path, *files], mask.n_objects
         except MemoryError:

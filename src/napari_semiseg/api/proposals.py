@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from napari_semiseg.runs.folder import list_runs
 from napari_semiseg.runs.models import model_in_use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
     from napari_semiseg.runs.chosen_thresholds import ChosenThresholds
+
+
+_CLASSES = "object_classes"
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ class Proposals:
     """The objects that a project's model in use finds in its images.
 
     Objects are stored in ``predictions/IMAGE/KEY.tif``, their `Summary` beside them as
-    ``KEY.json``; the key stands for model, thresholds and pixels: after another
-    training, another file. An object of this class stays with the model and the
-    thresholds that were in use when it was made.
+    ``KEY.json``, with the class of each where the model knows several; the key stands
+    for model, thresholds and pixels: after another training, another file. An object of
+    this class stays with the model and the thresholds that were in use when it was
+    made.
 
     Parameters
     ----------
@@ -102,11 +107,28 @@ class Proposals:
         self, item: ImageItem, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.int32]:
         """Objects of an image, int32 ``(*S)``; predicted unless they are stored."""
+        return self.objects(item, progress)[0]
+
+    def objects(
+        self, item: ImageItem, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[NDArray[np.int32], Mapping[int, int]]:
+        """Objects of an image, and the class of each; see `Prediction`."""
         path = self._path(item)
         # A damaged file is as good as none: it can be predicted again.
-        with contextlib.suppress(FileNotFoundError, SemisegError):
-            return read_layers(path, item.shape)[0].astype(np.int32, copy=False)
-        return self.predict(item, progress).instances
+        with contextlib.suppress(FileNotFoundError, SemisegError, AttributeError):
+            instances = read_layers(path, item.shape)[0].astype(np.int32, copy=False)
+            if not self.has_object_classes:
+                return instances, {}
+            kept = read_json(path.with_suffix(".json")).get(_CLASSES)
+            if kept is not None:
+                return instances, {int(number): kind for number, kind in kept.items()}
+        found = self.predict(item, progress)
+        return found.instances, found.object_classes
+
+    @property
+    def has_object_classes(self) -> bool:
+        """Whether the model gives every object one of several classes."""
+        return bool(json.loads(self._identity).get("n_kinds"))
 
     def predict(
         self,
@@ -133,8 +155,9 @@ class Proposals:
 
     def _summary(self, item: ImageItem) -> Summary | None:
         # A damaged file is as good as none: the image can be predicted again.
-        with contextlib.suppress(OSError, SemisegError, TypeError):
-            return Summary(**read_json(self._path(item).with_suffix(".json")))
+        with contextlib.suppress(OSError, SemisegError, TypeError, KeyError):
+            kept = read_json(self._path(item).with_suffix(".json"))
+            return Summary(kept["confidence"], kept["n_objects"])
         return None
 
     def _summarise(self, found: Prediction) -> Summary:
@@ -159,7 +182,10 @@ class Proposals:
         with contextlib.suppress(SemisegError, OSError):
             make_folder(path.parent)
             write_layers(path, [found.instances])
-            write_json(path.with_suffix(".json"), asdict(self._summarise(found)))
+            content: dict[str, Any] = asdict(self._summarise(found))
+            if self.has_object_classes:
+                content[_CLASSES] = dict(found.object_classes)
+            write_json(path.with_suffix(".json"), content)
             for other in path.parent.glob("[!.]*"):
                 if other.suffix in (".tif", ".json") and other.stem != path.stem:
                     other.unlink(missing_ok=True)

@@ -40,6 +40,7 @@ _MANY = 20  # Images that are listed one by one.
         "napari-semiseg init my-project stack.tif --axes TYX",
         "napari-semiseg init my-project held-out --role test",
         "napari-semiseg init blood cells --task semantic --classes cytoplasm,nucleus",
+        "napari-semiseg init nuclei images --classes healthy,apoptotic",
         "napari-semiseg init my-project --reduce 3",
     )
 )
@@ -154,6 +155,7 @@ def init(
     epilog=example(
         "napari-semiseg label my-project cells.tif cells_labels.tif --tile 0,0,128,128",
         "napari-semiseg label my-project b.tif b_labels.tif --role validation",
+        "napari-semiseg label nuclei c.tif c_labels.tif --object-classes c.csv",
     )
 )
 def label(
@@ -194,7 +196,18 @@ def label(
             "--class-values",
             metavar="VALUE:NAME,...",
             help="Which class each grey value stands for, such as "
-            "0:background,128:cytoplasm,255:nucleus, or ignore (task semantic).",
+            "0:background,128:cytoplasm,255:nucleus, or ignore (of a label image of "
+            "classes).",
+        ),
+    ] = None,
+    object_classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--object-classes",
+            metavar="FILE",
+            help="Of which class each object is, where objects have several: a table "
+            "with the columns label and class, the JSON file of an exported mask, or a "
+            "label image of classes. Else LABELS.csv or LABELS.json, if there.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -211,6 +224,7 @@ def label(
         role=role.value,
         separate=separate,
         class_values=class_values,
+        object_classes=object_classes,
     )
     if as_json:
         say_json(
@@ -220,6 +234,7 @@ def label(
                 "split_ids": list(report.split_ids),
                 "fixed": report.fixed,
                 "classes": report.classes and list(report.classes),
+                "of_classes": report.of_classes and dict(report.of_classes),
             }
         )
         return

@@ -33,6 +33,7 @@ from napari_semiseg.errors import SemisegError
 if TYPE_CHECKING:
     from napari_semiseg.api import ClassReport, EvaluationReport, OutputReport
     from napari_semiseg.segmentation.metrics import ImageScores
+    from napari_semiseg.segmentation.object_classes import ObjectClassScores
 
 _COLUMNS = {
     "ap_actis": "PxR",
@@ -180,6 +181,7 @@ def export(
     epilog=example(
         "napari-semiseg evaluate results truth",
         "napari-semiseg evaluate results truth --json scores.json",
+        "napari-semiseg evaluate results truth --classes healthy,apoptotic",
         "napari-semiseg evaluate results truth --task semantic --classes "
         "cytoplasm,nucleus",
     )
@@ -200,7 +202,10 @@ def evaluate(
     classes: Annotated[
         str | None,
         typer.Option(
-            "--classes", metavar="A,B,C", help="Names, without the background."
+            "--classes",
+            metavar="A,B,C",
+            help="Names, without the background. Of objects their class stands beside "
+            "each mask: in STEM.json, or in STEM.csv (columns label and class).",
         ),
     ] = None,
     json_file: Annotated[
@@ -229,7 +234,7 @@ def evaluate(
                 predictions, truth, names(classes), progress=progress
             )
         else:
-            report = api.evaluate(predictions, truth, progress=progress)
+            report = api.evaluate(predictions, truth, names(classes), progress=progress)
     for name in report.without_truth:
         warn(f"No truth for {name}.")
     for name in report.without_prediction:
@@ -275,6 +280,21 @@ def say_scores(report: EvaluationReport) -> None:
     mean = [f"{total.mean[name]:.3f}" for name in _COLUMNS]
     rows.append((f"mean of {total.n_images} image(s)", *mean, *[""] * len(_MISTAKES)))
     rows.append(_row("all objects together", total.pooled))
+    say_table(rows)
+    if report.classes is not None:
+        _say_object_classes(report.classes)
+
+
+def _say_object_classes(scores: ObjectClassScores) -> None:
+    right = scores.mean.get("class_accuracy")
+    said = "-" if right is None else f"{right:.3f}"
+    say(f"Classes of the objects: {said} of those found have the right one")
+    head = ("class", "PxR", "prec.", "recall", "found", "invented", "missed")
+    rows: list[tuple[str, ...]] = [head]
+    for name, counts in zip(scores.names, scores.counts, strict=True):
+        shares = (counts.ap_actis, counts.precision, counts.recall)
+        numbers = (str(counts.tp), str(counts.fp), str(counts.fn))
+        rows.append((name, *(f"{share:.3f}" for share in shares), *numbers))
     say_table(rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ from napari_semiseg.exchange.imagej import (
     micrometre_spacing,
     save_imagej,
 )
+from napari_semiseg.exchange.object_classes import CLASSES_ENTRY
 from napari_semiseg.exchange.selection import select_objects
 from napari_semiseg.files import make_folder, replace_file, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,8 @@ class ExportedMask:
         ``uint16``, or ``uint32`` where an id is above 65535.
     dropped
         Number of objects left out, by reason: at the border, too small, too large.
+    classes
+        Name of the class of each object of which one is known.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class ExportedMask:
     n_objects: int
     dtype: str
     dropped: dict[str, int]
+    classes: dict[int, str] = field(default_factory=dict)
 
 
 def write_instances(
@@ -61,6 +65,7 @@ def write_instances(
     min_area: int = 0,
     max_area: int | None = None,
     fill_holes: bool = False,
+    classes: Mapping[int, str] | None = None,
 ) -> ExportedMask:
     """Write an instance mask, and beside it ``<stem>.json`` with the options.
 
@@ -82,6 +87,8 @@ def write_instances(
         Leave out smaller and larger objects; pixels, after filling.
     fill_holes
         Fill background that is enclosed by one object alone.
+    classes
+        Name of the class of each object; stands beside the mask as ``object_classes``.
 
     Raises
     ------
@@ -108,8 +115,14 @@ def write_instances(
     size = None if pixel_size is None else tuple(map(float, pixel_size))
     _write(path, mask, size, unit, axes)
     n_objects = int(np.unique(kept[kept > 0]).size)
+    named = None if classes is None else _renumbered(classes, instances, kept)
     exported = ExportedMask(
-        path, path.with_suffix(".json"), n_objects, mask.dtype.name, dropped
+        path,
+        path.with_suffix(".json"),
+        n_objects,
+        mask.dtype.name,
+        dropped,
+        named or {},
     )
     options = {
         "consecutive": consecutive,
@@ -118,8 +131,22 @@ def write_instances(
         "max_area": max_area,
         "fill_holes": fill_holes,
     }
-    _write_sidecar(exported, axes, mask.shape, size, unit, options)
+    said = {} if named is None else {CLASSES_ENTRY: named}
+    _write_sidecar(exported, axes, mask.shape, size, unit, options, said)
     return exported
+
+
+def _renumbered(
+    classes: Mapping[int, str],
+    before: NDArray[np.integer[Any]],
+    kept: NDArray[np.integer[Any]],
+) -> dict[int, str]:
+    """Classes by the numbers that the objects have in the file."""
+    numbers, first = np.unique(kept, return_index=True)
+    # An object's first pixel is no filled hole: those lie inside.
+    old = before.ravel()[first]
+    pairs = zip(numbers.tolist(), old.tolist(), strict=True)
+    return {new: classes[number] for new, number in pairs if new and number in classes}
 
 
 def write_classes(
@@ -216,6 +243,7 @@ def _write_sidecar(
     pixel_size: tuple[float, ...] | None,
     unit: str | None,
     options: dict[str, Any],
+    said: dict[str, Any],
 ) -> None:
     statement = {
         "file": exported.path.name,
@@ -227,5 +255,6 @@ def _write_sidecar(
         "n_objects": exported.n_objects,
         "dropped": exported.dropped,
         "options": options,
+        **said,
     }
     write_json(exported.sidecar, statement)

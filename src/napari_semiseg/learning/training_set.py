@@ -68,6 +68,11 @@ class LabelledTile:
         kinds = [self.classes.get(n, 1) if n else 0 for n in numbers.tolist()]
         return np.array(kinds, np.uint8)[places].reshape(ids.shape)
 
+    def class_of_objects(self) -> dict[int, int]:
+        """The class of each object."""
+        present = np.unique(self.instances[self.instances > 0]).tolist()
+        return {number: self.classes.get(number, 1) for number in present}
+
     def known_classes(self) -> NDArray[np.uint8]:
         """The targets of a semantic task.
 

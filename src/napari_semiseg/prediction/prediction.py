@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -28,6 +30,8 @@ class Prediction:
         uint8 ``(*S)``: the most probable class.
     region
         Where S lies in the image.
+    object_classes
+        Class, from 1, of each object, where the model tells several apart; else empty.
     """
 
     probability: NDArray[np.float32]
@@ -35,3 +39,4 @@ class Prediction:
     instances: NDArray[np.int32]
     classes: NDArray[np.uint8]
     region: Box
+    object_classes: Mapping[int, int] = field(default_factory=dict)

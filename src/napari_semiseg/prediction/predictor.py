@@ -13,6 +13,7 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.prediction.predict import predict_probability
 from napari_semiseg.prediction.prediction import Prediction
 from napari_semiseg.prediction.rescale import RescaledSource, resample
+from napari_semiseg.segmentation.object_classes import vote
 from napari_semiseg.segmentation.watershed import (
     Thresholds,
     connected_components,
@@ -90,10 +91,48 @@ class Predictor:
             When the image has another number of channels than the model, the region is
             not inside it, or a single tile does not fit into the GPU.
         """
+        return self._result(
+            self.model.probabilities,
+            source,
+            region,
+            rescale,
+            progress,
+            should_stop,
+            out,
+        )
+
+    def all_probabilities(
+        self,
+        source: ImageSource,
+        region: Box | None = None,
+        *,
+        rescale: tuple[float, ...] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> NDArray[np.float32]:
+        """The same with those of the objects' classes; float32 ``(K + N, *S)``.
+
+        N is 0 where the model does not tell them apart.
+        """
+        forward = self.model.all_probabilities
+        return self._result(
+            forward, source, region, rescale, progress, should_stop, None
+        )
+
+    def _result(
+        self,
+        forward: Callable[[torch.Tensor], torch.Tensor],
+        source: ImageSource,
+        region: Box | None,
+        rescale: tuple[float, ...] | None,
+        progress: Callable[[int, int], None] | None,
+        should_stop: Callable[[], bool] | None,
+        out: NDArray[np.float32] | None,
+    ) -> NDArray[np.float32]:
         self._check_channels(source)
         region = region or Box.whole(source.shape)
         predict = functools.partial(
-            self._predict, progress=progress, should_stop=should_stop
+            self._predict, forward, progress=progress, should_stop=should_stop
         )
         if rescale is None or all(factor == 1 for factor in rescale):
             return predict(source, region=region, out=out)
@@ -138,19 +177,24 @@ class Predictor:
 
         Objects are found within the region: one that its border cuts ends there.
         """
-        probability = self.probability(
+        found = self.all_probabilities(
             source, region, rescale=rescale, progress=progress, should_stop=should_stop
         )
+        n_classes = self.model.card.n_classes
+        probability = found[:n_classes]
+        instances = self.instances(probability)
         return Prediction(
             probability=probability,
             confidence=probability.max(axis=0),
-            instances=self.instances(probability),
+            instances=instances,
             classes=probability.argmax(axis=0).astype(np.uint8),
             region=region or Box.whole(source.shape),
+            object_classes=vote(instances, found[n_classes:]),
         )
 
     def _predict(
         self,
+        forward: Callable[[torch.Tensor], torch.Tensor],
         source: ImageSource,
         *,
         region: Box,
@@ -162,7 +206,7 @@ class Predictor:
         while True:
             try:
                 return predict_probability(
-                    self.model.probabilities,
+                    forward,
                     source,
                     region=region,
                     tile=card.tile_size,

@@ -59,7 +59,8 @@ class ImportReport:
     whether the pieces got ids of their own. ``vanished_ids`` are objects of the whole
     label image that are too thin to be seen at the reduced scale of the project.
     ``classes`` names what was labelled in a project of task ``semantic``, where nobody
-    counts objects; else None.
+    counts objects; else None. ``of_classes`` is the number of objects of each class,
+    where objects have several; else None.
     """
 
     boxes: tuple[Box, ...]
@@ -68,13 +69,16 @@ class ImportReport:
     fixed: bool = False
     vanished_ids: tuple[int, ...] = ()
     classes: tuple[str, ...] | None = None
+    of_classes: Mapping[str, int] | None = None
 
     @property
     def words(self) -> str:
         """The report as a sentence or two."""
         if self.classes is not None:
             return f"{', '.join(self.classes)} in {len(self.boxes)} tile(s)."
-        text = f"{self.n_objects} object(s) in {len(self.boxes)} tile(s)."
+        each = (f"{n} {name}" for name, n in (self.of_classes or {}).items())
+        kinds = f" ({', '.join(each)})" if self.of_classes else ""
+        text = f"{self.n_objects} object(s){kinds} in {len(self.boxes)} tile(s)."
         if self.vanished_ids:
             text += (
                 f" {_some(self.vanished_ids)} are too thin to be seen at the reduced "

@@ -186,6 +186,8 @@ class AnnotationStore:
             The tiles to take; None: the whole image is one tile.
         fix_components
             Give each piece of an id that covers several an id of its own.
+        classes
+            Class of each object that is not of class 1; that of an id is its pieces'.
 
         Raises
         ------
@@ -203,12 +205,16 @@ class AnnotationStore:
         wanted = [Box.whole(item.shape)] if boxes is None else list(boxes)
         pieces, report = split_components(labels)
         labels = pieces if fix_components else labels
+        kinds = dict(classes or {})
+        for old, parts_of_old in report.split.items() if fix_components else ():
+            if kinds.get(old, 1) != 1:
+                kinds |= dict.fromkeys(parts_of_old, kinds[old])
         with annotation_change(self._project):
             for n, box in enumerate(wanted):
                 self._check(item, TileRecord(box=box, state=state), wanted[:n])
             parts = [labels if whole else labels[box.slices] for box in wanted]
             for box, part in zip(wanted, parts, strict=True):
-                present = classes_in(part, classes or {})
+                present = classes_in(part, kinds)
                 self.save(item, box, Annotation.complete(part, present), state)
         n_objects = sum(Annotation.complete(part).n_objects for part in parts)
         return ImportReport(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from napari_semiseg.runs.collapse import foreground_collapsed
 from napari_semiseg.segmentation.metrics import pool, score_image
+from napari_semiseg.segmentation.object_classes import score_object_classes, vote
 from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
 from napari_semiseg.segmentation.watershed import instances_from_probability
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.training_set import LabelledTile, TrainingSet
     from napari_semiseg.runs.class_evaluation import ClassEvaluation
     from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
+    from napari_semiseg.segmentation.object_classes import ObjectClassScores
     from napari_semiseg.segmentation.thresholds import ThresholdSearch
 
 
@@ -40,12 +44,16 @@ class Judges:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Thresholds tuned, and scores measured, on the same tiles."""
+    """Thresholds tuned, and scores measured, on the same tiles.
+
+    ``class_scores`` are of all tiles together, where the model tells classes apart.
+    """
 
     search: ThresholdSearch
     scores: tuple[ImageScores, ...]
     pooled: PooledScores
     collapsed: bool
+    class_scores: ObjectClassScores | None = None
 
     score_words: ClassVar[str] = "precision x recall at IoU 0.5"
 
@@ -56,8 +64,9 @@ class Evaluation:
 
     @property
     def mean(self) -> dict[str, float]:
-        """Scores by name, means over the tiles."""
-        return self.pooled.mean
+        """Scores by name, means over the tiles; of classes over all objects."""
+        classes = {} if self.class_scores is None else self.class_scores.mean
+        return {**self.pooled.mean, **classes}
 
     @property
     def card_fields(self) -> dict[str, Any]:
@@ -75,8 +84,9 @@ class Evaluation:
                 "plateau_size": search.plateau_size,
                 "n_objects": search.n_objects,
             },
-            "mean": self.pooled.mean,
+            "mean": self.mean,
             "pooled": self.pooled.pooled.as_dict(),
+            **self._classes_as_dict(),
             "tiles": [
                 {
                     "image_id": tile.image_id,
@@ -87,6 +97,10 @@ class Evaluation:
                 for tile, scores in zip(tiles, self.scores, strict=True)
             ],
         }
+
+    def _classes_as_dict(self) -> dict[str, Any]:
+        scores = self.class_scores
+        return {} if scores is None else {"object_classes": scores.as_dict()}
 
 
 AnyEvaluation: TypeAlias = "Evaluation | ClassEvaluation"
@@ -124,6 +138,8 @@ def evaluate(
     min_size: int,
     rule: Literal["best", "plateau"],
     altered: Sequence[Sequence[NDArray[np.float32]]] = (),
+    kinds: Sequence[NDArray[np.float32]] = (),
+    classes: Sequence[str] = (),
 ) -> Evaluation:
     """Tune the thresholds of a model and score it.
 
@@ -140,6 +156,9 @@ def evaluate(
     altered
         Further views of the same tiles, to tune the thresholds on as well; scores are
         measured on ``probabilities`` alone.
+    kinds, classes
+        Softmax ``(N, *S)`` of the objects' classes in each tile, and their names; none
+        where the model does not tell them apart.
     """
     truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
     search = search_thresholds(
@@ -159,7 +178,30 @@ def evaluate(
         score_image(objects, tile.instances, annotated=tile.annotated)
         for objects, tile in zip(found, tiles, strict=True)
     )
-    return Evaluation(search, scores, pool(scores), has_collapsed(found, tiles))
+    of_classes = _score_classes(found, tiles, kinds, classes) if kinds else None
+    return Evaluation(
+        search, scores, pool(scores), has_collapsed(found, tiles), of_classes
+    )
+
+
+def _score_classes(
+    found: Sequence[NDArray[np.int32]],
+    tiles: Sequence[LabelledTile],
+    kinds: Sequence[NDArray[np.float32]],
+    classes: Sequence[str],
+) -> ObjectClassScores:
+    each = [
+        score_object_classes(
+            objects,
+            vote(objects, of_kinds),
+            tile.instances,
+            tile.class_of_objects(),
+            classes,
+            annotated=tile.annotated,
+        )
+        for objects, tile, of_kinds in zip(found, tiles, kinds, strict=True)
+    ]
+    return functools.reduce(operator.add, each)
 
 
 def has_collapsed(

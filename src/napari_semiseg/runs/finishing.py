@@ -108,25 +108,32 @@ class Finisher:
         for number, tile in enumerate(tiles):
             write("evaluating", done=number, total=len(tiles))
             source, box = tile.region()
-            found.append(predictor.probability(source, box, should_stop=should_stop))
+            found.append(
+                predictor.all_probabilities(source, box, should_stop=should_stop)
+            )
         return found
 
     def _evaluate(
         self,
         model: Model,
         tiles: Sequence[LabelledTile],
-        probabilities: Sequence[NDArray[np.float32]],
+        predicted: Sequence[NDArray[np.float32]],
         altered: Sequence[Sequence[NDArray[np.float32]]] = (),
     ) -> AnyEvaluation:
-        if model.card.task == "semantic":
-            return evaluate_classes(tiles, probabilities, model.card.classes)
+        card = model.card
+        probabilities = [one[: card.n_classes] for one in predicted]
+        if card.task == "semantic":
+            return evaluate_classes(tiles, probabilities, card.classes)
+        kinds = [one[card.n_classes :] for one in predicted] if card.n_kinds else []
         return evaluate(
             tiles,
             probabilities,
-            form=model.card.watershed_form,
-            min_size=model.card.min_size,
+            form=card.watershed_form,
+            min_size=card.min_size,
             rule=self._training.settings.threshold_rule,
             altered=altered,
+            kinds=kinds,
+            classes=card.classes,
         )
 
     def _seen_anew(
