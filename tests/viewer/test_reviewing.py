@@ -22,6 +22,7 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.learning.settings import ActisSettings
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
+from napari_semiseg.viewer.background import Background
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.panels.review import ReviewPanel
@@ -66,6 +67,7 @@ def desk(
         training=FakeTraining(),
         teacher=FakeTeacher(WHOLE),
         images=SimpleNamespace(show=lambda item: session.show(item)),
+        background=Background(session),
     )
     made.looking = Looking(made)
     made.reviewing = Reviewing(made)
@@ -77,6 +79,7 @@ def desk(
     made.reviewing.close()
     made.looking.close()
     session.close()
+    made.background.close()
 
 
 @pytest.fixture

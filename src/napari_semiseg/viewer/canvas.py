@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import Camera
     from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.placement import Placement
@@ -29,6 +32,22 @@ def canvas_size(viewer: Viewer) -> tuple[int, int]:
     size = getattr(viewer, "_canvas_size", _UNKNOWN) if canvas is None else canvas.size
     height, width = size
     return int(height), int(width)
+
+
+def canvas_widget(viewer: Viewer) -> QWidget | None:
+    """The widget that the canvas is drawn on; None where napari does not tell."""
+    window = getattr(viewer.window, "_qt_viewer", None)
+    native: QWidget | None = getattr(getattr(window, "canvas", None), "native", None)
+    return native
+
+
+def on_canvas(viewer: Viewer, world: Sequence[float]) -> tuple[float, float]:
+    """Where a place in the world (y, x) lies on the canvas: (y, x), screen pixels."""
+    camera = camera_of(viewer)
+    middle = np.array(camera.center[-2:])
+    half = np.array(canvas_size(viewer)) / 2
+    y, x = (np.array(world) - middle) * camera.zoom + half
+    return float(y), float(x)
 
 
 def look_at(viewer: Viewer, placement: Placement, box: Box, share: float = 0.7) -> None:

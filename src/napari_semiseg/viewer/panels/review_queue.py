@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QProgressBar, QTreeWidget, QTreeWidgetItem
+from qtpy.QtWidgets import QProgressBar
 
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
+from napari_semiseg.viewer.widgets.reason_list import ReasonList
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QVBoxLayout
 
     from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.review.image_queue import QueuedImage
 
-_SHOWN = 8  # Images in the list; the user wants the first ones.
-_ID = Qt.ItemDataRole.UserRole
+_SHOWN = 30  # Images in the list; nobody goes further down.
+_DONE = "\N{CHECK MARK} "  # Before images in which the user has corrected something.
 
 
 class QueueRows:
@@ -34,8 +35,8 @@ class QueueRows:
         self.cancel = button("Cancel", "Stop looking.", ranking.cancel)
         self.next = button(
             "Next image",
-            "Show the image that the model is least sure of: labelling a tile there "
-            "teaches it most.",
+            "Show the image that is most worth a look: labelling a tile there teaches "
+            "the model most.",
             ranking.go_next,
             key=KEYS["next image"].shown,
         )
@@ -43,9 +44,8 @@ class QueueRows:
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.words = note()
-        self.list = _image_list()
-        self.list.itemClicked.connect(self._on_clicked)
-        self.list.itemActivated.connect(self._on_clicked)
+        self.list = ReasonList("Images to check")
+        self.list.chosen.connect(ranking.go)
         for widget in (
             self.next,
             self.words,
@@ -61,7 +61,7 @@ class QueueRows:
         ranking = self._desk.reviewing.ranking
         reason = ranking.why_not()
         allow(self.rank, reason)
-        allow(self.next, reason)
+        allow(self.next, ranking.why_not_next())
         self.rank.setVisible(not ranking.busy)
         self.cancel.setVisible(ranking.busy)
         done, total = ranking.progress
@@ -71,67 +71,45 @@ class QueueRows:
         self.bar.setValue(done)
         if ranking.busy:
             words = f"{done} of {total} images" if done else "Starting ..."
-        elif reason is not None:
-            words = reason
         else:
-            words = _queue_words(len(ranking.queue))
+            words = self._words(reason)
         self.words.setText(words)
         self._fill()
+
+    def _words(self, reason: str | None) -> str:
+        queue = self._desk.reviewing.ranking.queue
+        if queue.reliable:
+            return (
+                "First those on which the stages of the training agreed least: label a "
+                "tile there."
+            )
+        if len(queue) and not queue.looked_at:
+            return "First those whose regions are far from the size expected."
+        if len(queue):
+            return "Least sure first; percent: how sure the model is of its objects."
+        return reason or "Leads to the image that the model is least sure of."
 
     def _fill(self) -> None:
         project = self._desk.session.project
         ranking = self._desk.reviewing.ranking
         names = {item.id: item.name for item in project.images} if project else {}
-        finished = ranking.finished()
+        finished, corrected = ranking.finished(), ranking.corrected()
         order = [
             one for one in ranking.queue.in_order(finished) if one.image_id in names
         ]
-        self.list.setVisible(bool(order))
-        self.list.clear()
-        for one in order[:_SHOWN]:
-            reason = one.reason
-            if one.image_id in finished:
-                reason += ", labelled"
-            entry = QTreeWidgetItem([names[one.image_id], reason])
-            entry.setData(0, _ID, one.image_id)
-            number = "" if one.n_objects is None else f"{one.n_objects} objects. "
-            words = f"{number}{one.problem}".strip()
-            entry.setToolTip(0, names[one.image_id])
-            entry.setToolTip(1, words or one.reason)
-            self.list.addTopLevelItem(entry)
-        self.list.setFixedHeight(_height(self.list))
-
-    def _on_clicked(self, entry: QTreeWidgetItem, _column: int = 0) -> None:
-        self._desk.reviewing.ranking.go(entry.data(0, _ID))
+        self.list.fill(
+            _row(one, names[one.image_id], finished, corrected)
+            for one in order[:_SHOWN]
+        )
 
 
-def _queue_words(known: int) -> str:
-    if not known:
-        return "Leads to the image that the model is least sure of."
-    return "The least sure come first; percent: how sure the model is of its objects."
-
-
-def _height(images: QTreeWidget) -> int:
-    """Of a list that shows all its rows."""
-    header = images.header()
-    head = 0 if header is None else header.sizeHint().height()
-    rows = images.topLevelItemCount()
-    return head + rows * images.sizeHintForRow(0) + 2 * images.frameWidth() + 2
-
-
-def _image_list() -> QTreeWidget:
-    made = QTreeWidget()
-    made.setColumnCount(2)
-    made.setHeaderLabels(["image", "the model is"])
-    made.setRootIsDecorated(False)
-    made.setUniformRowHeights(True)
-    made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    made.setToolTip("Click an image to see it.")
-    made.setAccessibleName("Images to check")
-    header = made.header()
-    if header is None:
-        return made
-    header.setStretchLastSection(False)
-    header.setSectionResizeMode(0, header.ResizeMode.Stretch)
-    header.setSectionResizeMode(1, header.ResizeMode.ResizeToContents)
-    return made
+def _row(
+    one: QueuedImage, name: str, finished: set[str], corrected: set[str]
+) -> tuple[str, str, str, str]:
+    """Id, name, reason and all that is known of an image."""
+    reason, about = one.reason, one.about
+    if one.image_id in finished:
+        reason += ", labelled"
+    if one.image_id in corrected:
+        name, about = _DONE + name, f"{about} You have corrected objects in it."
+    return one.image_id, name, reason, about

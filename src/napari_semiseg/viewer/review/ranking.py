@@ -8,10 +8,12 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
+from napari_semiseg.viewer.review.outside import outside
 
 if TYPE_CHECKING:
     from napari_semiseg.runs.events import Event
     from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.review.run_reports import RunReports
 
 
 class Ranking(QObject):
@@ -27,19 +29,24 @@ class Ranking(QObject):
 
     changed = Signal()
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, reports: RunReports) -> None:
         super().__init__(desk.session)
         self._desk = desk
+        self._reports = reports
         self.queue = ImageQueue()
         self.progress = (0, 0)
         self._request: str | None = None
         self._going = False  # Whether to go to the first image once all are known.
         self._finished: dict[str, bool] = {}
+        self._corrected: set[str] | None = None  # None: not known yet.
         desk.session.project_changed.connect(self._on_project)
         desk.session.image_changed.connect(self._on_image)
         desk.session.tiles_changed.connect(self._on_tiles)
         desk.session.model_changed.connect(self.forget)
+        desk.session.corrected.connect(self._on_corrected)
+        desk.session.corrections_changed.connect(self._on_corrections)
         desk.server.ranked.connect(self._hear)
+        reports.changed.connect(self._on_reports)
 
     def close(self) -> None:
         """Let go of the others."""
@@ -47,7 +54,10 @@ class Ranking(QObject):
         self._desk.session.image_changed.disconnect(self._on_image)
         self._desk.session.tiles_changed.disconnect(self._on_tiles)
         self._desk.session.model_changed.disconnect(self.forget)
+        self._desk.session.corrected.disconnect(self._on_corrected)
+        self._desk.session.corrections_changed.disconnect(self._on_corrections)
         self._desk.server.ranked.disconnect(self._hear)
+        self._reports.changed.disconnect(self._on_reports)
 
     @property
     def busy(self) -> bool:
@@ -64,6 +74,10 @@ class Ranking(QObject):
         if self._desk.looking.model is None:
             return "Train a model first: then it can say where it is unsure."
         return None
+
+    def why_not_next(self) -> str | None:
+        """Why there is no next image, a sentence; None: it is known or can be."""
+        return None if self.upcoming() else self.why_not()
 
     def rank(self) -> None:
         """Find out how sure the model in use is of each image."""
@@ -91,26 +105,34 @@ class Ranking(QObject):
                 self._finished[item.id] = any(tile.finished for tile in tiles)
         return {image_id for image_id, found in self._finished.items() if found}
 
+    def corrected(self) -> set[str]:
+        """Ids of the images in which the user has accepted or corrected something."""
+        if self._corrected is None:
+            project = self._desk.session.project
+            try:
+                found = self._desk.session.corrections.images() if project else ()
+            except SemisegError:
+                found = ()
+            self._corrected = set(found)
+        return self._corrected
+
     def upcoming(self) -> QueuedImage | None:
         """The image that is most worth a look; None: none is known."""
         return self.queue.next_one(self.finished())
 
     def go_next(self) -> None:
         """Put the image in view that is most worth a look, as soon as it is known."""
-        reason = self.why_not()
+        reason, following = self.why_not_next(), self.upcoming()
         if reason is not None:
             self._desk.session.say(reason)
-            return
-        if not len(self.queue):
-            self._going = True
-            self.rank()
-            return
-        following = self.upcoming()
-        if following is None:
+        elif following is not None:
+            self.go(following.image_id)
+        elif self.queue.looked_at:
             words = "You have seen all images since they were ranked: rank them again."
             self._desk.session.say(words)
-            return
-        self.go(following.image_id)
+        else:
+            self._going = True
+            self.rank()
 
     def go(self, image_id: str) -> None:
         """Put an image of the queue in view."""
@@ -143,8 +165,26 @@ class Ranking(QObject):
         self.progress = (0, 0)
         self.changed.emit()
 
+    def _on_reports(self) -> None:
+        project, now = self._desk.session.project, self._reports.now
+        known = {item.id for item in project.images} if project else set()
+        scores = {key: one for key, one in now.reliability.items() if key in known}
+        self.queue.report(scores, outside(now.sizes, known) if now.sizes else {})
+        self.changed.emit()
+
+    def _on_corrections(self, _image_id: str) -> None:
+        self._corrected = None  # Some may have been given back.
+        self.changed.emit()
+
+    def _on_corrected(self, image_id: str, _box: object) -> None:
+        known = self.corrected()
+        if image_id not in known:
+            known.add(image_id)
+            self.changed.emit()
+
     def _on_project(self) -> None:
         self._finished.clear()
+        self._corrected = None
         self.forget()
 
     def _on_image(self) -> None:

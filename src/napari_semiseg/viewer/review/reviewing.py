@@ -9,15 +9,18 @@ from qtpy.QtCore import QObject, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.viewer.review.cutting import Cutting
+from napari_semiseg.viewer.review.feedback import Feedback
 from napari_semiseg.viewer.review.object_tool import ObjectTool
 from napari_semiseg.viewer.review.peeking import Peeking
 from napari_semiseg.viewer.review.ranking import Ranking
+from napari_semiseg.viewer.review.run_reports import RunReports
 from napari_semiseg.viewer.review.verdicts import Verdict, last_verdict, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.teacher.object_acts import Verb
 
 _TILE = 128  # Pixels a side of an accepted tile where the image has no tile yet.
 
@@ -29,8 +32,12 @@ class Reviewing(QObject):
     ----------
     cutting
         The thresholds by which objects are cut out.
+    reports
+        What the training of the model in use, or the one going on, told of the images.
     ranking
-        How sure the model is of each image.
+        Which image is most worth a look.
+    feedback
+        Says what was done last to an object.
     tool
         Accepts or rejects objects by clicks in the image.
     peeking
@@ -46,7 +53,9 @@ class Reviewing(QObject):
         super().__init__(desk.session)
         self._desk = desk
         self.cutting = Cutting(desk)
-        self.ranking = Ranking(desk)
+        self.reports = RunReports(desk)
+        self.ranking = Ranking(desk, self.reports)
+        self.feedback = Feedback(desk)
         self.tool = ObjectTool(desk)
         self.peeking = Peeking(desk)
         self.verdict: Verdict | None = None
@@ -64,8 +73,10 @@ class Reviewing(QObject):
         self._closed = True
         self.tool.close()
         self.peeking.unpeek()
+        self.feedback.close()
         self.cutting.close()
         self.ranking.close()
+        self.reports.close()
         for signal, slot in self._connections():
             signal.disconnect(slot)
 
@@ -74,6 +85,8 @@ class Reviewing(QObject):
         return [
             (self.cutting.changed, self._tell),
             (self.ranking.changed, self._tell),
+            (self.reports.changed, self._tell),
+            (self.feedback.changed, self._tell),
             (self.tool.changed, self._tell),
             (self.tool.clicked, self._click),
             (desk.session.project_changed, self._on_model),
@@ -106,15 +119,16 @@ class Reviewing(QObject):
 
     def accept_object(self, world: Sequence[float] | None = None) -> None:
         """Make the object under the cursor, or at a place in the world, the user's."""
-        self._with_object(world, self._desk.teacher.accept)
+        self._with_object(world, "accept", self._desk.teacher.accept)
 
     def reject_object(self, world: Sequence[float] | None = None) -> None:
         """Say that the object under the cursor, or at a place, is none."""
-        self._with_object(world, self._desk.teacher.reject)
+        self._with_object(world, "reject", self._desk.teacher.reject)
 
     def give_back_object(self, world: Sequence[float] | None = None) -> None:
         """Give the object under the cursor, or at a place, back to the teacher."""
-        self._with_object(world, self._desk.teacher.give_back_objects)
+        give_back = self._desk.teacher.give_back_objects
+        self._with_object(world, "give back", give_back)
 
     def give_back_view(self) -> None:
         """Give all corrections in view back to the teacher."""
@@ -136,17 +150,23 @@ class Reviewing(QObject):
         except SemisegError as error:
             session.say(str(error), problem=True)
         else:
+            self.feedback.await_tile(tile)
             self._desk.teacher.accept_tile(tile)
 
     def _with_object(
-        self, world: Sequence[float] | None, act: Callable[[list[int]], object]
+        self,
+        world: Sequence[float] | None,
+        verb: Verb,
+        act: Callable[[list[int]], int],
     ) -> None:
         if not self._permitted():
             return
         place = self._desk.viewer.cursor.position if world is None else world
         number = self._desk.teacher.object_at(place)
         if number > 0:
-            act([number])
+            pixels = self.feedback.pixels_of(number)  # A rejected one is not seen.
+            if act([number]):
+                self.feedback.note(verb, pixels)
         else:
             self._desk.session.say("There is no object here: point at one.")
 

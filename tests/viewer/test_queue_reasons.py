@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
+from napari_semiseg.viewer.review.outside import Outside
+
+
+def queue(**confidences: float | None) -> ImageQueue:
+    made = ImageQueue()
+    for name, confidence in confidences.items():
+        made.put(QueuedImage(name, confidence, 5))
+    return made
+
+
+def names(queue: ImageQueue, finished: set[str] = frozenset()) -> list[str]:
+    return [one.image_id for one in queue.in_order(finished)]
+
+
+def test_what_the_training_doubted_comes_before_what_the_model_doubts() -> None:
+    made = queue(a=0.2, b=0.9, c=0.8)
+
+    made.report({"b": 0.43, "c": 0.95}, {})
+
+    assert names(made) == ["b", "c", "a"]
+
+
+def test_images_are_known_from_the_training_alone() -> None:
+    made = ImageQueue()
+
+    made.report({"a": 0.8, "b": 0.43}, {})
+
+    assert len(made) == 2
+    assert names(made) == ["b", "a"]
+    assert made.next_one().image_id == "b"
+    assert made.reliable
+    assert not made.looked_at
+
+
+def test_wrong_sizes_come_first_the_worst_of_all_before_the_others() -> None:
+    made = queue(a=0.2)
+    wrong = {"b": Outside("b", "b.", 0.4), "c": Outside("c", "c.", 1.2)}
+
+    made.report({"d": 0.1}, wrong)
+
+    assert names(made) == ["c", "b", "d", "a"]
+
+
+def test_labelled_images_still_come_last() -> None:
+    made = queue(a=0.9)
+    made.report({"b": 0.4}, {})
+
+    assert names(made, {"b"}) == ["a", "b"]
+
+
+def test_a_new_report_replaces_the_old_one() -> None:
+    made = ImageQueue()
+    made.report({"a": 0.4}, {"b": Outside("b", "b.", 1.0)})
+
+    made.report({"c": 0.5}, {})
+
+    assert names(made) == ["c"]
+
+
+def test_another_model_leaves_the_report_to_whoever_reports() -> None:
+    made = queue(a=0.9)
+    made.report({"a": 0.4}, {})
+    made.visit("a")
+
+    made.clear()
+
+    assert names(made) == ["a"]
+    assert not made.looked_at
+    assert made.next_one().image_id == "a"
+
+
+def test_an_image_that_cannot_be_predicted_but_was_ranked_is_offered() -> None:
+    made = queue(a=None)
+    assert made.next_one() is None
+
+    made.report({"a": 0.4}, {})
+
+    assert made.next_one().reason == "checkpoints disagree, 0.40"
+
+
+def test_reasons_tell_by_what_an_image_was_ranked() -> None:
+    assert QueuedImage("a", 0.6, 5, reliability=0.43).reason == (
+        "checkpoints disagree, 0.43"
+    )
+    assert QueuedImage("a", reliability=0.8).reason == (
+        "checkpoints differ a little, 0.80"
+    )
+    assert QueuedImage("a", reliability=0.97).reason == "checkpoints agree, 0.97"
+    outside = Outside("31 %, expected 10 to 22 %", "All of it.", 0.4)
+    one = QueuedImage("a", 0.6, 5, reliability=0.43, outside=outside)
+    assert one.reason == "31 %, expected 10 to 22 %"
+
+
+def test_all_that_is_known_is_told() -> None:
+    one = QueuedImage("a", 0.6, 5, reliability=0.43, outside=Outside("", "Big.", 1.0))
+
+    assert one.about == (
+        "5 objects. Big. Several stages of the training saw the same here to 43 %. "
+        "The model is sure to 60 %."
+    )
+    assert QueuedImage("a", None, None, "It is gone.").about == "It is gone."
