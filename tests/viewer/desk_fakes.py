@@ -224,5 +224,6 @@ def living_run(project: Project) -> RunFolder:
 
 
 def fake_desk(session: Any, viewer: Any, **parts: Any) -> SimpleNamespace:
-    parts.setdefault("palette", SimpleNamespace(semantic=False, names=("object",)))
+    palette = SimpleNamespace(semantic=False, names=("object",), name=str)
+    parts.setdefault("palette", palette)
     return SimpleNamespace(session=session, viewer=viewer, **parts)

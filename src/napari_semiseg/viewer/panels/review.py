@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
+from napari_semiseg.viewer.classes.class_table import ClassTable
 from napari_semiseg.viewer.panels.review_objects import ObjectRows
 from napari_semiseg.viewer.panels.review_queue import QueueRows
+from napari_semiseg.viewer.panels.review_sizes import SizeRows
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
 from napari_semiseg.viewer.widgets.panel import Panel
 from napari_semiseg.viewer.widgets.threshold_sliders import ThresholdSliders
@@ -33,12 +35,16 @@ class ReviewPanel(Panel):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._add_verdict()
+        self._seen = note()
+        self._add(self._seen)
         self._add_thresholds()
         self._heading("Correct objects")
         self.objects = ObjectRows(desk, self)
         self._heading("Where to look next")
         self.queue = QueueRows(desk, self.rows)
+        self.sizes = SizeRows(desk)
+        self._add(self.sizes)
+        self._add_verdict()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         for signal, slot in self._connections():
@@ -52,9 +58,9 @@ class ReviewPanel(Panel):
             return "no project yet"
         if self._desk.looking.teacher is None:
             return "no model yet"
-        known, total = len(reviewing.ranking.queue), len(session.project.images)
+        known, (done, total) = len(reviewing.ranking.queue), reviewing.ranking.progress
         if reviewing.ranking.busy:
-            return f"{known} of {total} images looked at"
+            return f"{done} of {total} images looked at"
         following = reviewing.ranking.upcoming()
         if following is not None:
             name = session.project.image(following.image_id).name
@@ -74,6 +80,7 @@ class ReviewPanel(Panel):
         self._show_thresholds()
         self.objects.refresh()
         self.queue.refresh()
+        self.sizes.refresh()
         super().refresh()
 
     def close_panel(self) -> None:
@@ -108,7 +115,7 @@ class ReviewPanel(Panel):
         else:
             super().refresh()  # The line of fact.
 
-    def _heading(self, text: str) -> None:
+    def _heading(self, text: str) -> list[QWidget]:
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
         line.setFrameShadow(QFrame.Shadow.Sunken)
@@ -116,9 +123,9 @@ class ReviewPanel(Panel):
         font = label.font()
         font.setBold(True)
         label.setFont(font)
-        if self.rows.count():
-            self.rows.addWidget(line)
-        self.rows.addWidget(label)
+        parts: list[QWidget] = [line, label] if self.rows.count() else [label]
+        self._add(*parts)
+        return parts
 
     def _add(self, *widgets: QWidget) -> None:
         for widget in widgets:
@@ -128,7 +135,7 @@ class ReviewPanel(Panel):
 
     def _add_verdict(self) -> None:
         self._heading("The last training")
-        self._verdict, self._measured, self._seen = note(), note(), note()
+        self._verdict, self._measured = note(), note()
         self._retrain = button(
             "Train again",
             "Go on from the model in use with all labels and corrections, with the "
@@ -136,7 +143,7 @@ class ReviewPanel(Panel):
             self._desk.training.start_again,
         )
         self._why_not_retrain = note()
-        self._add(self._verdict, self._measured, self._seen)
+        self._add(self._verdict, self._measured)
         self._add(self._retrain, self._why_not_retrain)
 
     def _show_verdict(self) -> None:
@@ -161,15 +168,20 @@ class ReviewPanel(Panel):
             return looking.problem
         if looking.teacher is None:
             return ""
-        whose = "the model that is being trained" if looking.teacher.lives else ""
+        lives = looking.teacher.lives
+        whose = "the model that is being trained" if lives else "the model in use"
         if looking.waiting:
-            return f"Looking at what is in view{f' with {whose}' if whose else ''} ..."
-        return f"You see {whose}." if whose else ""
+            return f"Looking at what is in view with {whose} ..."
+        return f"You see what {whose} finds."  # A line in any case: nothing jumps.
 
     # -- thresholds -------------------------------------------------------------------
 
     def _add_thresholds(self) -> None:
-        self._heading("How objects are cut out")
+        self.classes = ClassTable(self._desk.palette)
+        self._no_classes = note()
+        self._of_classes = self._heading("What the model sees of each class")
+        self._add(self.classes, self._no_classes)
+        self._of_objects = self._heading("How objects are cut out")
         cutting = self._desk.reviewing.cutting
         self.sliders = ThresholdSliders()
         self.sliders.moved.connect(cutting.put)
@@ -181,7 +193,23 @@ class ReviewPanel(Panel):
         self._kept = note()
         self._add(self.sliders, self._reset, self._kept)
 
+    def _show_classes(self) -> bool:
+        """Show what is seen of each class, in the place of how objects are cut out."""
+        semantic = self._desk.palette.semantic
+        for widget in (*self._of_objects, self.sliders, self._reset):
+            widget.setVisible(not semantic)
+        for widget in self._of_classes:
+            widget.setVisible(semantic)
+        shares = self._desk.teacher.class_shares() if semantic else ()
+        self.classes.fill(shares)
+        self._no_classes.setVisible(semantic and not shares)
+        self._no_classes.setText("It has not looked at this image yet.")
+        return semantic
+
     def _show_thresholds(self) -> None:
+        if self._show_classes():
+            self._kept.setVisible(False)
+            return
         cutting = self._desk.reviewing.cutting
         self.sliders.setEnabled(cutting.tuned is not None)
         self.sliders.show_values(*cutting.in_force)
@@ -192,6 +220,7 @@ class ReviewPanel(Panel):
         elif same:
             reason = "They are as the training found them."
         allow(self._reset, reason)
+        self._reset.setVisible(reason is None)
         self._kept.setText(self._kept_words(same))
         self._kept.setVisible(bool(self._kept.text()))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
+from napari_semiseg.viewer.widgets.fold import Fold
 
 if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 
 _SURE = 4000  # Milliseconds in which a second press means it.
 _EVERY = "All in image"
+_OF_OBJECTS = (
+    "Point at an object: {} if it is right, {} if it is none. Or press a button, then "
+    "click objects."
+)
+_OUTLINES = (
+    "To change an outline, choose the layer instances in the list of layers, then "
+    "paint or erase."
+)
+_OF_CLASSES = (
+    "Choose a class in step 2, choose the model's layer of classes in the list of "
+    "layers, then paint where the model is wrong. Or point at a piece and press {} if "
+    "its class is right, {} if it is background."
+)
 
 
 class ObjectRows(QObject):
@@ -47,13 +61,8 @@ class ObjectRows(QObject):
 
     def _add_objects(self) -> None:
         reviewing = self._desk.reviewing
-        keys = {name: KEYS[name].shown for name in ("accept object", "reject")}
-        self._hint = note(
-            f"Point at an object and press {keys['accept object']} if it is right, "
-            f"{keys['reject']} if it is none. Or press a button, then click objects. "
-            "To change an outline, choose the layer instances in the list of layers, "
-            "then paint or erase."
-        )
+        self._hint = note()
+        self._hint.setToolTip(_OUTLINES)
         self._accept = self._clicker(
             "Accept",
             "accept object",
@@ -73,7 +82,6 @@ class ObjectRows(QObject):
             reviewing.accept_tile,
             key=KEYS["accept tile"].shown,
         )
-        self._back_words = QLabel("Forget my corrections:")
         self._back_object = button(
             "Of one object",
             "Point at an object of yours and press this key: the model decides again.",
@@ -88,11 +96,13 @@ class ObjectRows(QObject):
         self._back_image = button(
             _EVERY, "Forget all corrections of this image.", self._give_back_image
         )
-        self._why_not = note()
+        self._why_not, self.done = note(), note()
         self._add(self._hint, row(self._accept, self._reject), self._accept_tile)
-        self._add(self._back_words)
-        self._add(self._back_object, row(self._back_view, self._back_image))
-        self._add(self._why_not)
+        self._add(self.done, self._why_not)
+        back = _column(self._back_object, row(self._back_view, self._back_image))
+        forget = Fold("Forget my corrections", back)
+        forget.set_tip("Let the model decide again, where you decided before.")
+        self._add(forget)
 
     def _clicker(
         self, text: str, key: str, clicking: Clicking, tip: str
@@ -111,6 +121,9 @@ class ObjectRows(QObject):
         self._desk.session.say(f"Point at an object in the image and press {key}.")
 
     def _show_objects(self) -> None:
+        keys = {name: KEYS[name].shown for name in ("accept object", "reject")}
+        hint = _OF_CLASSES if self._desk.palette.semantic else _OF_OBJECTS
+        self._hint.setText(hint.format(*keys.values()))
         reviewing = self._desk.reviewing
         reason = reviewing.why_not()
         for control in (
@@ -124,6 +137,8 @@ class ObjectRows(QObject):
             allow(control, reason)
         self._accept.setChecked(reviewing.tool.clicking == "accept")
         self._reject.setChecked(reviewing.tool.clicking == "reject")
+        self.done.setText(reviewing.feedback.words)
+        self.done.setVisible(bool(self.done.text()))
         self._why_not.setText(reason or "")
         self._why_not.setVisible(reason is not None)
 
@@ -159,8 +174,10 @@ class ObjectRows(QObject):
         self._confidence.clicked.connect(teacher.show_confidence)
         self._owners.clicked.connect(teacher.show_owners)
         self._outlines.clicked.connect(self._on_outlines)
-        self._add(QLabel("Layers of the model:"), self._show)
-        self._add(row(self._confidence, self._owners, self._outlines))
+        shown = row(self._confidence, self._owners, self._outlines)
+        layers = Fold("Layers of the model", _column(self._show, shown))
+        layers.set_tip("What else is shown of what the model sees.")
+        self._add(layers)
 
     def _on_outlines(self, on: bool) -> None:
         refusal = self._desk.teacher.show_outlines(on)
@@ -173,6 +190,16 @@ class ObjectRows(QObject):
         reason = None if ready else "Choose an image in step 1 first."
         for control in (self._show, self._confidence, self._owners, self._outlines):
             allow(control, reason)
+
+
+def _column(*widgets: QWidget) -> QWidget:
+    made = QWidget()
+    column = QVBoxLayout(made)
+    column.setContentsMargins(8, 0, 0, 4)
+    column.setSpacing(4)
+    for widget in widgets:
+        column.addWidget(widget)
+    return made
 
 
 def _check(text: str, tip: str) -> QCheckBox:
