@@ -11,7 +11,7 @@ from napari_semiseg.runs.evaluation import (
     Evaluation,
     decide,
     evaluate,
-    has_collapsed,
+    foreground_of,
     judges_of,
     named_scores,
 )
@@ -63,19 +63,19 @@ def test_score_is_precision_times_recall_averaged_over_tiles() -> None:
     [(PERFECT, False), (HALF, False), (NOTHING, True), (np.ones_like(PERFECT), True)],
 )
 def test_collapse(objects: np.ndarray, collapsed: bool) -> None:
-    assert has_collapsed([objects], [tile()]) is collapsed
+    assert foreground_of([objects], [tile()]).collapsed is collapsed
 
 
 def test_tile_without_objects_shows_no_collapse() -> None:
     empty = replace(tile(), instances=NOTHING)
-    assert has_collapsed([NOTHING], [empty]) is False
+    assert foreground_of([NOTHING], [empty]).collapsed is False
 
 
 def test_only_annotated_pixels_show_a_collapse() -> None:
     known = np.zeros((32, 32), bool)
     known[:14] = True  # Only the first object.
     second = np.where(PERFECT == 2, 2, 0)
-    assert has_collapsed([second], [replace(tile(), annotated=known)]) is True
+    assert foreground_of([second], [replace(tile(), annotated=known)]).collapsed is True
 
 
 def test_judges_are_clean_validation_tiles_first() -> None:
@@ -114,13 +114,14 @@ def verdict(new: np.ndarray, old: np.ndarray | None, **facts: Any) -> tuple[bool
     [
         (PERFECT, HALF, {}, True, "1.000 against 0.500"),
         (HALF, PERFECT, {}, False, "stays"),
-        (PERFECT, PERFECT, {}, False, "not better"),
-        (NOTHING, HALF, {}, False, "collapsed"),
+        (HALF, PERFECT, {}, False, "difference -0.500, noise unknown with one tile"),
+        (PERFECT, PERFECT, {}, True, "as good as"),
+        (NOTHING, HALF, {}, False, "0.0% of the annotated pixels, in the labels 12.5%"),
         (NOTHING, None, {"in_use": False}, False, "collapsed"),
         (HALF, None, {"in_use": False}, True, "first model"),
         (HALF, None, {"in_use": False, "stopped": True}, True, "first model"),
-        (HALF, None, {"judged_on": None}, True, "No validation tile"),
-        (HALF, None, {"judged_on": None, "stopped": True}, False, "stopped"),
+        (HALF, None, {"judged_on": None}, True, "Not validated"),
+        (HALF, None, {"judged_on": None, "stopped": True}, False, "Not validated"),
     ],
 )
 def test_verdict(
@@ -133,3 +134,29 @@ def test_verdict(
     found = verdict(new, old, **facts)
     assert found[0] is accepted
     assert word in found[1]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "accepted"),
+    [
+        # Differences -0.5, 0, 0.5: none on average.
+        ((HALF, PERFECT, PERFECT), (PERFECT, PERFECT, HALF), True),
+        # -0.5, -0.5, 0.5: mean -1/6, standard error 1/3.
+        ((HALF, HALF, PERFECT), (PERFECT, PERFECT, HALF), True),
+        # -0.5, -0.5, 0: mean -1/3, standard error 1/6.
+        ((HALF, HALF, PERFECT), (PERFECT, PERFECT, PERFECT), False),
+    ],
+)
+def test_only_a_loss_beyond_the_noise_keeps_the_old_model(
+    new: tuple[np.ndarray, ...], old: tuple[np.ndarray, ...], accepted: bool
+) -> None:
+    found = decide(
+        evaluated(*new),
+        evaluated(*old),
+        in_use=True,
+        stopped=False,
+        judged_on="3 validation tiles",
+    )
+    assert found.accepted is accepted
+    assert found.compared is not None
+    assert f"{found.compared.old:.3f} (precision x recall" in found.sentence

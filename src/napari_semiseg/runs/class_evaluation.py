@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from napari_semiseg.runs.collapse import foreground_collapsed
+from napari_semiseg.runs.collapse import Foreground
 from napari_semiseg.segmentation.semantic import confusion, dice, jaccard, mean_iou
 
 if TYPE_CHECKING:
@@ -62,11 +62,17 @@ class ClassEvaluation:
         return {"mean_iou": self.score, "mean_dice": mean_dice, **each}
 
     @property
+    def foreground(self) -> Foreground:
+        """How much of the known pixels the model, and the truth, call foreground."""
+        table = self.table
+        return Foreground(
+            int(table[:, 1:].sum()), int(table[1:].sum()), int(table.sum())
+        )
+
+    @property
     def collapsed(self) -> bool:
         """Whether the model finds (nearly) only background, or none of it."""
-        table = self.table
-        known, true = int(table.sum()), int(table[1:].sum())
-        return foreground_collapsed(int(table[:, 1:].sum()), true, known)
+        return self.foreground.collapsed
 
     @property
     def card_fields(self) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from napari_semiseg.runs.collapse import foreground_collapsed
+from napari_semiseg.runs.collapse import Foreground
+from napari_semiseg.runs.comparison import PairedDifference, paired_difference
 from napari_semiseg.segmentation.metrics import pool, score_image
 from napari_semiseg.segmentation.object_classes import score_object_classes, vote
 from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
@@ -52,10 +53,15 @@ class Evaluation:
     search: ThresholdSearch
     scores: tuple[ImageScores, ...]
     pooled: PooledScores
-    collapsed: bool
+    foreground: Foreground
     class_scores: ObjectClassScores | None = None
 
     score_words: ClassVar[str] = "precision x recall at IoU 0.5"
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the model finds (nearly) nothing, or nothing but objects."""
+        return self.foreground.collapsed
 
     @property
     def score(self) -> float:
@@ -108,10 +114,14 @@ AnyEvaluation: TypeAlias = "Evaluation | ClassEvaluation"
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a model comes into use, and why."""
+    """Whether a model comes into use, and why.
+
+    ``compared`` are the numbers that decided; None: nothing could be compared.
+    """
 
     accepted: bool
     sentence: str
+    compared: PairedDifference | None = None
 
 
 def judges_of(training_set: TrainingSet) -> Judges:
@@ -180,7 +190,7 @@ def evaluate(
     )
     of_classes = _score_classes(found, tiles, kinds, classes) if kinds else None
     return Evaluation(
-        search, scores, pool(scores), has_collapsed(found, tiles), of_classes
+        search, scores, pool(scores), foreground_of(found, tiles), of_classes
     )
 
 
@@ -204,20 +214,16 @@ def _score_classes(
     return functools.reduce(operator.add, each)
 
 
-def has_collapsed(
+def foreground_of(
     found: Sequence[NDArray[np.int32]], tiles: Sequence[LabelledTile]
-) -> bool:
-    """Whether a model finds (nearly) nothing, or nothing but objects.
-
-    Judged on annotated pixels; where no tile has an object, nobody can tell.
-    """
+) -> Foreground:
+    """How much of the annotated pixels a model, and the truth, call objects."""
     pairs = list(zip(found, tiles, strict=True))
-    known = sum(int(tile.annotated.sum()) for tile in tiles)
-    true = sum(int((tile.annotated & (tile.instances > 0)).sum()) for tile in tiles)
-    guessed = sum(
-        int((tile.annotated & (objects > 0)).sum()) for objects, tile in pairs
+    return Foreground(
+        guessed=sum(int((tile.annotated & (one > 0)).sum()) for one, tile in pairs),
+        true=sum(int((tile.annotated & (tile.instances > 0)).sum()) for tile in tiles),
+        known=sum(int(tile.annotated.sum()) for tile in tiles),
     )
-    return foreground_collapsed(guessed, true, known)
 
 
 def decide(
@@ -229,6 +235,9 @@ def decide(
     judged_on: str | None,
 ) -> Verdict:
     """Whether the new model replaces the one in use.
+
+    It does unless its foreground collapsed, or it is worse by more than the noise, see
+    `comparison.NOISE_RULE`.
 
     Parameters
     ----------
@@ -245,29 +254,38 @@ def decide(
     stays = " The model in use stays." if in_use else ""
     if new.collapsed:
         sentence = (
-            "Its foreground collapsed: it finds only background, or none, where the "
-            f"labels say otherwise. Label more tiles and train again.{stays}"
+            f"Its foreground collapsed: {new.foreground.words}. Label more tiles and "
+            f"train again.{stays}"
         )
         return Verdict(False, sentence)
     if not in_use:
         return Verdict(True, "It is the first model of this project.")
     if old is None or judged_on is None:
-        if stopped:
-            sentence = (
-                "It was stopped before its end, and no validation tile can judge it."
-            )
-            return Verdict(False, sentence + stays)
-        return Verdict(
-            True,
-            "No validation tile can compare it with the model in use: it replaces it. "
-            "Mark a tile as validation to have the next one judged.",
-        )
+        return _not_validated(stopped)
+    compared = paired_difference(new, old)
     figures = (
-        f"{new.score:.3f} against {old.score:.3f} ({new.score_words}, {judged_on})."
+        f"{compared.new:.3f} against {compared.old:.3f} ({new.score_words}, "
+        f"{judged_on}; {compared.noise_words})."
     )
-    if new.score > old.score:
-        return Verdict(True, f"It is better than the model in use: {figures}")
-    return Verdict(False, f"It is not better than the model in use: {figures}{stays}")
+    if compared.worse:
+        sentence = f"It is worse than the model in use: {figures}{stays}"
+        return Verdict(False, sentence, compared)
+    how = "better than" if compared.difference > 0 else "as good as"
+    return Verdict(True, f"It is {how} the model in use: {figures}", compared)
+
+
+def _not_validated(stopped: bool) -> Verdict:
+    if stopped:
+        return Verdict(
+            False,
+            "Not validated: it was stopped before its end, and no validation tile can "
+            "judge it. The model in use stays.",
+        )
+    return Verdict(
+        True,
+        "Not validated: no validation tile can compare it with the model in use, and "
+        "it replaces it. Mark a tile as validation to have the next one judged.",
+    )
 
 
 def named_scores(judges: Judges, evaluation: AnyEvaluation) -> dict[str, float]:

@@ -92,7 +92,14 @@ class Finisher:
             self._run.report / "scores.json", judges, evaluation, verdict, previous
         )
         write_report(self._run)
-        return Outcome(verdict.accepted, verdict.sentence, judges.words, scores)
+        return Outcome(
+            verdict.accepted,
+            verdict.sentence,
+            judges.words,
+            scores,
+            validated=judges.role == "validation" and judges.clean,
+            compared=None if verdict.compared is None else verdict.compared.as_dict(),
+        )
 
     def _predict(
         self,

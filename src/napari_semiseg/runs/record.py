@@ -53,8 +53,18 @@ class RunRecord(BaseModel):
         What the user should know.
     accepted, verdict
         Whether the model replaced the one in use, and why; None while unknown.
-    scores
-        Scores of the model on the tiles that ``tuned_on`` names.
+    scores, validated
+        Scores of the model on the tiles that ``tuned_on`` names, and whether these are
+        validation tiles that no model before it has learned from.
+    compared
+        Numbers of the comparison with the model in use: ``score``, ``against``,
+        ``difference``, ``noise`` (null with a single tile), ``n_tiles``; null without
+        tiles to compare on.
+    compare, arm_of
+        Whether a supervised arm of as many steps follows; the run this one is that arm
+        of, which never comes into use by itself.
+    labels
+        What was labelled when it began, see `project.label_counts`.
     failure, failure_kind
         Cause and remedy in a sentence, when ``state`` is ``failed``.
     """
@@ -86,6 +96,11 @@ class RunRecord(BaseModel):
     verdict: str | None = None
     tuned_on: str | None = None
     scores: dict[str, float | None] = {}
+    validated: bool | None = None
+    compared: dict[str, float | int | None] | None = None
+    compare: bool = False
+    arm_of: str | None = None
+    labels: dict[str, float | int | None] | None = None
     failure: str | None = None
     failure_kind: str | None = None
 

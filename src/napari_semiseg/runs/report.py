@@ -65,6 +65,7 @@ def write_scores(
         "collapsed": evaluation.collapsed,
         "accepted": verdict.accepted,
         "verdict": verdict.sentence,
+        "compared": None if verdict.compared is None else verdict.compared.as_dict(),
     }
     make_folder(path.parent)
     write_json(path, content)

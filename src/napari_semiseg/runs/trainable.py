@@ -80,12 +80,19 @@ class Trainable(Saved, Previewing, Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the end of a run found out about its model."""
+    """What the end of a run found out about its model.
+
+    ``validated`` says whether it was scored on tiles that neither it nor a model before
+    it has learned from; ``compared`` has the numbers of a comparison with the model in
+    use, see `runs.comparison`.
+    """
 
     accepted: bool
     verdict: str
     tuned_on: str | None
     scores: Mapping[str, float]
+    validated: bool = False
+    compared: Mapping[str, float | int | None] | None = None
 
 
 class Finish(Protocol):
