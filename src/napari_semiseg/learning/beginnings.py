@@ -92,6 +92,8 @@ def _check_classes(tile: LabelledTile, training_set: TrainingSet) -> None:
     if training_set.task == "semantic":
         kinds = tile.known_classes()
         largest = int(kinds[kinds != IGNORE].max(initial=0))
+    elif not training_set.n_kinds:
+        return  # Where there is one class nobody asks for another.
     else:
         present = set(np.unique(tile.instances).tolist())
         largest = max((c for n, c in tile.classes.items() if n in present), default=0)
