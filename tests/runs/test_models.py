@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import Box
+from napari_semiseg.runs.chosen_model import choose_model
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.models import model_in_use, start_folder
@@ -70,3 +72,35 @@ def test_image_is_told_by_its_hash_else_by_its_id() -> None:
     assert not learned.touches("a", "other pixels", touching)
     assert learned.touches("a", "", touching)
     assert not learned.touches("a", "h", apart)
+
+
+def test_model_chosen_by_hand_is_used_until_a_later_one_is_accepted(
+    tmp_path: Path,
+) -> None:
+    first = finished(tmp_path, False, "2026-01-01")
+    second = finished(tmp_path, True, "2026-01-02")
+    choose_model(tmp_path, first)
+    assert model_in_use(tmp_path) == first
+    assert model_in_use(tmp_path, without=first) == second
+    later = finished(tmp_path, True, "9999-01-01")
+    assert model_in_use(tmp_path) == later
+    later.update(accepted=False)
+    choose_model(tmp_path, None)
+    assert model_in_use(tmp_path) == second
+
+
+def test_choice_of_a_model_that_is_gone_means_nothing(tmp_path: Path) -> None:
+    first = finished(tmp_path, False, "2026-01-01")
+    second = finished(tmp_path, True, "2026-01-02")
+    choose_model(tmp_path, first)
+    (first.model / "model.json").unlink()
+    assert model_in_use(tmp_path) == second
+    with pytest.raises(SemisegError, match="no model yet"):
+        choose_model(tmp_path, first)
+    elsewhere = finished(tmp_path / "elsewhere", True, "2026-01-03")
+    with pytest.raises(SemisegError, match="another project"):
+        choose_model(tmp_path, elsewhere)
+    stranger = {"run": f"../elsewhere/runs/{elsewhere.id}", "chosen": "9"}
+    for content in ("{", json.dumps(stranger)):
+        (tmp_path / "runs" / "chosen.json").write_text(content)
+        assert model_in_use(tmp_path) == second

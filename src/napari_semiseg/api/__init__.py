@@ -16,6 +16,7 @@ from napari_semiseg.api.evaluating import EvaluationReport, evaluate
 from napari_semiseg.api.evaluating_classes import ClassReport, evaluate_classes
 from napari_semiseg.api.exporting import export
 from napari_semiseg.api.labelling import AcceptedTile, InitReport, accept, init, label
+from napari_semiseg.api.models import ModelOverview, models, use_model
 from napari_semiseg.api.outputs import (
     ObjectOptions,
     OutputReport,
@@ -33,6 +34,7 @@ __all__ = [
     "ClassReport",
     "EvaluationReport",
     "InitReport",
+    "ModelOverview",
     "ObjectOptions",
     "OutputReport",
     "Progress",
@@ -46,6 +48,7 @@ __all__ = [
     "export",
     "init",
     "label",
+    "models",
     "pause",
     "predict",
     "rank",
@@ -54,4 +57,5 @@ __all__ = [
     "stop",
     "suggest",
     "train",
+    "use_model",
 ]

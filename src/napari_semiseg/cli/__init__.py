@@ -12,6 +12,7 @@ import typer
 from napari_semiseg.cli import (
     benchmark,
     checks,
+    models,
     projects,
     ranking,
     results,
@@ -32,6 +33,7 @@ __all__ = [
     "benchmark",
     "checks",
     "main",
+    "models",
     "projects",
     "ranking",
     "results",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import read_json
+from napari_semiseg.runs.chosen_model import chosen_model
 from napari_semiseg.runs.folder import RunFolder, list_runs
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def model_in_use(
 ) -> RunFolder | None:
     """The run whose model the project uses: the newest accepted one with a model.
 
-    It is read from the runs, so that nobody has to write it down a second time.
+    It is read from the runs, so that nobody has to write it down a second time. One
+    that a person chose counts as accepted when it was chosen.
 
     Parameters
     ----------
@@ -40,6 +42,10 @@ def model_in_use(
         for run in list_runs(folder)
         if run != without and run.has_model and (record := run.record()).accepted
     ]
+    chosen = chosen_model(folder)
+    by_hand = None if chosen is None else RunFolder(folder / "runs" / chosen.run)
+    if chosen is not None and by_hand is not None and by_hand != without:
+        accepted.append((chosen.chosen, by_hand))
     return (
         max(accepted, key=lambda entry: (entry[0], entry[1].id))[1]
         if accepted
