@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from fake_training import FakeReport, FakeTraining, training_run
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.sizes import RegionSize, SizeReport, read_sizes, write_sizes
@@ -27,6 +28,7 @@ REPORT = SizeReport(
         "c": (RegionSize(0.1, 0.2, 0.6, 0.15), RegionSize(0.0, 1.0, 0.0)),
     },
 )
+BEFORE = replace(REPORT, images={})
 
 
 def test_what_is_written_is_read(run: RunFolder) -> None:
@@ -54,3 +56,28 @@ def test_a_damaged_file_is_named(run: RunFolder, text: str) -> None:
     run.sizes.write_text(text)
     with pytest.raises(SemisegError, match=r"sizes\.json"):
         read_sizes(run)
+
+
+class Sizing(FakeTraining):
+    """Knows sizes before its first step, and more of them after its last one."""
+
+    def __iter__(self):
+        if self.step == 0:
+            yield FakeReport(0, self.total_steps, {}, preparing="Known.", sizes=BEFORE)
+        yield from super().__iter__()
+        yield FakeReport(
+            self.step, self.total_steps, {}, preparing="Measured.", sizes=REPORT
+        )
+
+
+def test_a_run_keeps_what_it_knows_of_sizes(run: RunFolder) -> None:
+    seen = []
+    training_run(run, Sizing(), on_event=lambda event: _note(run, event, seen)).train()
+    assert seen == [BEFORE, REPORT]
+    assert run.record().state == "finished"
+
+
+def _note(run: RunFolder, event: dict[str, object], seen: list[object]) -> None:
+    if event["event"] == "sizes":
+        assert event["sentence"] == REPORT.sentence
+        seen.append(read_sizes(run))

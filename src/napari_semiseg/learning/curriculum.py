@@ -40,6 +40,7 @@ from napari_semiseg.learning.losses import (
 from napari_semiseg.learning.rates import Plateau, cosine
 from napari_semiseg.learning.size_bands import attribute_penalty
 from napari_semiseg.learning.size_measuring import SizeMeasuring
+from napari_semiseg.learning.size_sources import REGRESSOR
 from napari_semiseg.learning.supervised import draw_labelled
 from napari_semiseg.learning.targets import targets_of
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
@@ -191,6 +192,7 @@ class CurriculumStage:
         """The curriculum's first task: learn the sizes, and judge them."""
         if self.measuring is not None:
             yield from self.measuring.prepare()
+            self.equipment.handed_on.pop(REGRESSOR, None)
 
     def losses(self, step: int) -> Losses:
         """``L_Y + lambda L_U`` of one batch of labelled and unlabelled tiles."""

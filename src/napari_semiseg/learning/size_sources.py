@@ -181,7 +181,6 @@ class RegressedBounds:
                 )
         pairs += yield from self._on_validation_tiles()
         self.judgement = self._judged(pairs)
-        tools.handed_on.pop(REGRESSOR, None)
 
     def predicted(self, drawn: UnlabelledBatch) -> Tensor:
         """What the regressor says of the very tiles, their intensities as they are."""

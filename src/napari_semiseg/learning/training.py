@@ -286,12 +286,13 @@ class Training:
     def _conclude(self) -> Iterator[Report]:
         """What the last stage measures after its last step."""
         stage = self.stage
-        if not isinstance(stage, Sizing) or stage.sizes is None:
+        if not isinstance(stage, Sizing):
             return
         for sentence in stage.conclude():
             yield self._report({}, 0.0, preparing=sentence)
-        said = "The sizes of regions are measured."
-        yield self._report({}, 0.0, preparing=said, sizes=stage.sizes)
+        if sizes := stage.sizes:
+            said = "The sizes of regions are measured."
+            yield self._report({}, 0.0, preparing=said, sizes=sizes)
 
     def _advance(self) -> Report:
         started = time.perf_counter()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _NUMBER = r"(\d+(?:\.\d+)?)\s*%?"
 _PART = re.compile(
-    rf"(?P<name>.*?)[\s:=]*\b{_NUMBER}\s*(?:-|\u2013|to|and)\s*{_NUMBER}"
+    rf"(?P<name>.*?)[\s:=]*(?:\bbetween\s+)?\b{_NUMBER}"
+    rf"\s*(?:-|\u2013|to|and)\s*{_NUMBER}"
 )
 
 
