@@ -22,7 +22,7 @@ class ChosenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: int = 1
-    run: Annotated[str, Field(pattern=r"^[^/\\\\]+$")]
+    run: Annotated[str, Field(pattern=r"^[^/\\]+$")]
     chosen: str
 
 

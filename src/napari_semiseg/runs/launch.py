@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.project.label_counts import count_labels
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.failures import explain
 from napari_semiseg.runs.folder import RunFolder
@@ -148,6 +149,7 @@ def _begin(
         minutes=minutes,
         seconds_per_step=pace,
         total_steps=training.total_steps,
+        labels=count_labels(project).as_dict(),
         messages=(*snapshot.messages, *notes, *training.messages),
     )
     return _run(run, project, training, snapshot.hashes, on_event, resumed=False)
