@@ -168,11 +168,11 @@ class ReviewPanel(Panel):
             return looking.problem
         if looking.teacher is None:
             return ""
-        lives = looking.teacher.lives
-        whose = "the model that is being trained" if lives else "the model in use"
+        whose = "in training" if looking.teacher.lives else "in use"
+        # One line in any case: nothing jumps.
         if looking.waiting:
-            return f"Looking at what is in view with {whose} ..."
-        return f"You see what {whose} finds."  # A line in any case: nothing jumps.
+            return f"The model {whose} looks at the image ..."
+        return f"You see what the model {whose} finds."
 
     # -- thresholds -------------------------------------------------------------------
 

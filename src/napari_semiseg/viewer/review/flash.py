@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
 _LASTS = 700  # Milliseconds.
-_INSIDE, _EDGE = 110, 255  # How much of the image the colour covers, of 255.
+_INSIDE = 150  # How much of the image the colour covers, of 255.
 
 
 class Flash(QWidget):
@@ -50,13 +50,13 @@ class Flash(QWidget):
 
 
 def picture(mask: NDArray[np.bool_], colour: str) -> QImage:
-    """The pixels of a mask in a colour, those at its edge the strongest."""
+    """The pixels of a mask in a colour with a white edge, seen on any other colour."""
     around = np.pad(mask, 1)
     inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     tone = QColor(colour)
     pixels = np.zeros((*mask.shape, 4), np.uint8)
-    pixels[..., :3] = tone.red(), tone.green(), tone.blue()
-    pixels[..., 3] = np.where(mask & inner, _INSIDE, np.where(mask, _EDGE, 0))
+    pixels[mask] = 255
+    pixels[mask & inner] = tone.red(), tone.green(), tone.blue(), _INSIDE
     height, width = mask.shape
     shown = QImage(
         pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888

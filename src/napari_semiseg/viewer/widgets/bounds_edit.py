@@ -41,9 +41,11 @@ class BoundsEdit(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
         self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(2, 1)
         self._none = QLabel(_NO_CLASS)
         self._none.setWordWrap(True)
-        self._grid.addWidget(self._none, 0, 0, 1, 4)
+        self._none.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._grid.addWidget(self._none, 0, 0, 1, 3)
         self._show()
 
     def row(self, name: str) -> _Row:
@@ -86,11 +88,13 @@ class BoundsEdit(QWidget):
         for row in self._rows.values():
             row.remove()
         self._rows = {}
-        for number, name in enumerate(names, start=1):
+        for number, name in enumerate(names):
             row = _Row(name, self)
             row.changed.connect(self._note)
-            for column, part in enumerate(row.parts):
-                self._grid.addWidget(part, number, column)
+            # Names are long, and the column is narrow.
+            self._grid.addWidget(row.tick, 2 * number + 1, 0, 1, 3)
+            for column, part in enumerate(row.parts[1:]):
+                self._grid.addWidget(part, 2 * number + 2, column)
             self._rows[name] = row
 
     def _note(self) -> None:
@@ -107,11 +111,11 @@ class _Row(QObject):
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
         self._name = name
-        self.tick = QCheckBox(name)
+        self.tick = QCheckBox(f"{name}, between")
         self.tick.setToolTip(f"You know how much of a tile {name} covers.")
         self.tick.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.low, self.high = _percent("At least"), _percent("At most")
-        self.parts = (self.tick, self.low, QLabel("to"), self.high)
+        self.parts = (self.tick, self.low, QLabel("and"), self.high)
         self.put(None)
         self.tick.toggled.connect(self._on_tick)
         self.low.valueChanged.connect(self._on_low)
@@ -164,14 +168,23 @@ class _Row(QObject):
         self.changed.emit()
 
 
-def _percent(tip: str) -> QDoubleSpinBox:
-    made = QDoubleSpinBox()
+class _PercentBox(QDoubleSpinBox):
+    """Writes 10 instead of 10.0."""
+
+    def textFromValue(self, value: float) -> str:
+        """The shortest text of a number."""
+        return f"{value:g}"
+
+
+def _percent(tip: str) -> _PercentBox:
+    made = _PercentBox()
     made.setRange(0, 100)
     made.setDecimals(1)
     made.setSuffix(" %")
     made.setToolTip(f"{tip} so much of a tile.")
     made.setKeyboardTracking(False)
+    made.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     made.setMinimumWidth(40)
-    made.setMaximumWidth(80)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     guard_wheel(made)
     return made
