@@ -14,8 +14,8 @@ fitted is linear, by least squares (:mod:`learning.size_fitting`). The mean of a
 map of local features is the linear map of their mean. So the weights can be learned
 from the sizes in small windows, a thousand of them a tile in place of one; and what is
 below 0 or above 1 in a window can be cut off before the mean is taken, which makes it
-a count of soft foreground. On nuclei and blood cells the relative error of 5 tiles was
-half of that of a regression on means alone (docs/methods.md).
+a count of soft foreground. With five tiles of nuclei the error was half of that of a
+regression on means alone (docs/methods.md).
 """
 
 from __future__ import annotations

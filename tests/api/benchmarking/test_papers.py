@@ -16,6 +16,7 @@ needs_papers = pytest.mark.skipif(
 SUITES = {
     "actis": 7,
     "wbc": 6,
+    "curriculum": 4,
     "noise": 4,
     "shift": 4,
     "rotation": 4,
