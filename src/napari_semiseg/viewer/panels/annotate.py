@@ -92,6 +92,7 @@ class AnnotatePanel(Panel):
         self.importing.changed.connect(self.refresh)
         annotating.changed.connect(self.refresh)
         desk.palette.changed.connect(self.refresh)
+        desk.looking.teacher_changed.connect(self.refresh)
         annotating.edited.connect(self._say_where)
         annotating.offered.connect(self._show_offer)
         desk.session.project_changed.connect(self._on_project)
@@ -303,6 +304,8 @@ class AnnotatePanel(Panel):
         why_not = closed or annotating.why_not
         for control in self._label_tools.values():
             allow(control, why_not)
+        why_not_filled = annotating.tools.why_not_filled()
+        allow(self._label_tools["fill"], why_not or why_not_filled)
         for name in _OF_TILES[:-2]:
             allow(self._tile_tools[name], why_not)
         for part in (self._mark, *self._label_tools.values()):

@@ -129,6 +129,12 @@ class LabelTools(QObject):
             self._annotation.take_in_hand()
             self.merging.start()
 
+    def why_not_filled(self) -> str | None:
+        """Why the model cannot fill a tile, a sentence; None: it can."""
+        if self._desk.looking.teacher is None:
+            return "Train a model first, in step 3: then it can fill tiles."
+        return None
+
     def fill(self) -> None:
         """Put the objects or classes of the model where nothing is painted yet."""
         place = self._annotating.place
