@@ -13,6 +13,7 @@ from napari_semiseg.runs import launch
 from napari_semiseg.runs.folder import find_run
 from napari_semiseg.runs.launch import FROM_SCRATCH
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.runs.supervised_arm import check_comparable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ def train(
     resume: str | None = None,
     run: str | None = None,
     threads: int | None = None,
+    compare: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunRecord:
     """Train until the end, in a run folder that others may watch.
@@ -73,8 +75,12 @@ def train(
         Name of a new, empty run to train in.
     threads
         For the CPU; None: all cores but one.
+    compare
+        Did the unlabelled images help? Train from the labelled tiles alone afterwards,
+        with the same tiles, seed, encoder weights and number of steps, and compare the
+        two; see `napari_semiseg.api.status`. Both start from the encoder weights.
     on_event
-        Called with each event of the run.
+        Called with each event of the run, and of the one it is compared with.
 
     Returns
     -------
@@ -99,6 +105,7 @@ def train(
         "seed": seed,
         "settings": settings,
         "start": start,
+        "compare": compare or None,
     }
     if resume is not None:
         _check_alone([name for name, value in asked.items() if value is not None])
@@ -119,14 +126,17 @@ def train(
         seed,
         {"architecture": network, "encoder": encoder, "weights": weights},
     )
+    if compare:
+        check_comparable(chosen, None if start is None else str(start))
     return launch.train(
         opened.folder,
         chosen,
         device=device,
-        start=start or _usual_start(opened, chosen),
+        start=start or ("scratch" if compare else _usual_start(opened, chosen)),
         minutes=minutes,
         threads=threads,
         run=None if run is None else find_run(opened.folder, run),
+        compare=compare,
         on_event=on_event,
     )
 

@@ -116,6 +116,14 @@ def train(
             "--threads", min=1, help="Of the CPU; by itself all cores but one."
         ),
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Did the unlabelled images help? Afterwards train as many steps from "
+            "the labelled tiles alone, from the same weights, and compare.",
+        ),
+    ] = False,
     run: Annotated[str | None, typer.Option("--run", hidden=True)] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -150,6 +158,7 @@ def train(
             resume=resume,
             run=run,
             threads=threads,
+            compare=compare,
             on_event=TrainingLog(shown),
         )
     if record.state == "failed":
@@ -195,7 +204,7 @@ def _lines(event: Event) -> Iterator[str]:
             yield event["message"]
         if scores := event.get("scores"):
             yield f"Step {event['step']}, validation: {_scores_words(scores)}"
-    elif name == "batch":
+    elif name in ("batch", "arm"):
         yield event["sentence"]
     elif name == "paused":
         yield "Paused. Go on with: napari-semiseg resume PROJECT"
@@ -236,6 +245,7 @@ def _scores_words(scores: Mapping[str, Any]) -> str:
 def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
     """What came of a run: model, scores, verdict, weights, device."""
     from napari_semiseg.runs.models import read_card_json
+    from napari_semiseg.runs.supervised_arm import compare_with_arm
 
     if not run.has_model:
         yield (
@@ -258,6 +268,10 @@ def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
         )
     used = "The model is in use now." if record.accepted else "It is not in use."
     yield f"{used} {record.verdict or ''}".rstrip()
+    if found := compare_with_arm(run):
+        yield found.sentence
+    elif record.compare:
+        yield "The supervised arm did not finish: there is nothing to compare with."
     network = card["network"]
     yield f"Network: {network['architecture']} with {network['encoder']}. " + str(
         card.get("weights_source") or ""

@@ -17,6 +17,7 @@ from napari_semiseg.runs.evaluation import (
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.models import model_in_use, read_card_json
 from napari_semiseg.runs.report import write_report, write_scores
+from napari_semiseg.runs.supervised_arm import arm_verdict
 from napari_semiseg.runs.trainable import Outcome
 
 if TYPE_CHECKING:
@@ -165,6 +166,10 @@ class Finisher:
         write: Callable[..., Event],
     ) -> tuple[Verdict, AnyEvaluation | None]:
         """Compare with the model in use on tiles that are clean for both."""
+        record = self._run.record()
+        if record.arm_of is not None:
+            scores = evaluation.as_dict(judges.tiles)
+            return arm_verdict(self._run, record.arm_of, scores), None
         used = model_in_use(self._run.project_folder, without=self._run)
         new: AnyEvaluation = evaluation
         old, words = None, None

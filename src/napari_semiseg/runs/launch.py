@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.models import read_card_json, start_folder
 from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
+from napari_semiseg.runs.supervised_arm import arm_of, check_comparable, create_arm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.record import RunRecord
 
+_LOG = logging.getLogger(__name__)
 _LIBRARIES = ("napari-semiseg", "torch", "segmentation-models-pytorch", "numpy")
 FROM_SCRATCH = ("supervised",)
 """Methods that are a comparison arm, which always starts from the encoder weights."""
@@ -45,6 +48,7 @@ def train(
     minutes: float | None = None,
     threads: int | None = None,
     run: RunFolder | None = None,
+    compare: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunRecord:
     """Train on a project in this process, in a run folder others may watch.
@@ -68,9 +72,12 @@ def train(
         For the CPU; None: all cores but one, or as before on resume.
     run
         A run folder made before. With a checkpoint in it, the run is resumed and what
-        was asked for then holds: settings, start, seed, steps.
+        was asked for then holds: settings, start, seed, steps, comparison.
+    compare
+        Once it has finished, train its supervised arm, see `runs.supervised_arm`.
     on_event
-        Called with each event that is written.
+        Called with each event that is written, also by the arm; in front of these with
+        an event ``arm``, which no file has.
 
     Returns
     -------
@@ -88,9 +95,16 @@ def train(
         run = RunFolder.create(project.folder, _seeded(settings, seed).name)
     with run.lock(), _failure_noted(run), _calm_threads(run, threads):
         if run.checkpoint is not None:
-            return _resume(run, project, device, on_event)
-        chosen = _seeded(settings, seed)
-        return _begin(run, project, chosen, device, start, minutes, on_event)
+            record = _resume(run, project, device, on_event)
+        else:
+            chosen = _seeded(settings, seed)
+            if compare:
+                check_comparable(chosen, str(start))
+                run.update(compare=True)
+            record = _begin(run, project, chosen, device, start, minutes, on_event)
+    if record.compare and record.state == "finished" and arm_of(run) is None:
+        _train_arm(run, project, record.device or device, on_event)
+    return record
 
 
 def steps_for(training: Training, minutes: float) -> tuple[int, dict[str, float]]:
@@ -140,15 +154,13 @@ def _begin(
         n_steps, pace = steps_for(training, minutes)
         training.set_total_steps(n_steps)
         notes.append(f"{minutes:g} minutes are {n_steps} steps on this computer.")
-    run.update(
-        settings=training.settings.model_dump(mode="json"),
-        seed=training.settings.seed,
-        start=str(start),
+    _note(
+        run,
+        training,
+        str(start),
         inputs=snapshot.hashes,
-        device=str(training.device),
         minutes=minutes,
         seconds_per_step=pace,
-        total_steps=training.total_steps,
         labels=count_labels(project).as_dict(),
         messages=(*snapshot.messages, *notes, *training.messages),
     )
@@ -173,6 +185,45 @@ def _resume(
     )
     run.update(device=str(training.device))
     return _run(run, project, training, record.inputs, on_event, resumed=True)
+
+
+def _train_arm(
+    run: RunFolder,
+    project: Project,
+    device: str,
+    on_event: Callable[[Event], None] | None,
+) -> None:
+    """Train the supervised arm of a run; what goes wrong there is the arm's."""
+    from napari_semiseg.learning.training import Training
+
+    try:
+        arm, settings = create_arm(run)
+        if on_event is not None:
+            sentence = (
+                f"Now {settings.steps:,} steps from the labelled tiles alone, to see "
+                f"whether the unlabelled images helped. The run {run.id} is finished; "
+                "this part can be stopped."
+            )
+            on_event({"event": "arm", "run": arm.id, "sentence": sentence})
+        with arm.lock(), _failure_noted(arm), _calm_threads(arm, None):
+            training = Training(load_inputs(arm, project), settings, device=device)
+            _note(arm, training, "scratch")
+            hashes = arm.record().inputs
+            _run(arm, project, training, hashes, on_event, resumed=False)
+    except SemisegError as error:
+        _LOG.warning("The supervised arm could not be trained: %s", error)
+
+
+def _note(run: RunFolder, training: Training, start: str, **fields: Any) -> None:
+    """Write down with what a run begins."""
+    run.update(
+        settings=training.settings.model_dump(mode="json"),
+        seed=training.settings.seed,
+        start=start,
+        device=str(training.device),
+        total_steps=training.total_steps,
+        **{"messages": training.messages, **fields},
+    )
 
 
 def _run(
