@@ -118,7 +118,7 @@ def test_an_image_that_moved_is_found_again(
     assert dock.desk.session.item is None
     panel: Any = dock.panel("Images")
     with qtbot.waitSignal(dock.desk.session.images_changed):
-        panel.search(tmp_path / "moved")
+        panel.missing.search(tmp_path / "moved")
     with qtbot.waitSignal(dock.desk.images.shown):
         dock.desk.images.show(dock.desk.session.opened.images[0])
 

@@ -138,7 +138,7 @@ def test_images_that_move_away_while_a_run_trains(
     assert saved(desk, rig.items[0]).owners[80, 90] == Owner.HUMAN
     panel: Any = dock.panel("Images")
     with qtbot.waitSignal(desk.session.images_changed, timeout=20_000):
-        panel.search(moved)
+        panel.missing.search(moved)
     rig.show(desk, desk.session.opened.images[1])
     rig.show(desk, desk.session.opened.images[0])
     assert desk.viewer.layers["instances"].data[80, 90] == 30

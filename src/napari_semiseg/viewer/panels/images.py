@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +16,9 @@ from qtpy.QtWidgets import (
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.viewer.classes.task_choice import TaskChoice
 from napari_semiseg.viewer.counted import counted
-from napari_semiseg.viewer.images.adding import AXES_WORDS, Adding, AxesQuestion
+from napari_semiseg.viewer.images.adding import Adding
+from napari_semiseg.viewer.panels.axes_questions import AxesQuestions
+from napari_semiseg.viewer.panels.missing_images import MissingImages
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.image_list import ImageList
 from napari_semiseg.viewer.widgets.panel import Panel
@@ -103,8 +104,8 @@ class ImagesPanel(Panel):
         allow(self._layers, read_only or (None if self._open_layers() else no_layer))
         self._busy.setText(f"{self.adding.busy} ..." if self.adding.busy else "")
         self._busy.setVisible(bool(self.adding.busy))
-        self._ask()
-        self._show_missing()
+        self._questions.refresh()
+        self.missing.refresh()
         self._show_item()
         super().refresh()
 
@@ -156,13 +157,8 @@ class ImagesPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         self._task = note()
-        self._missing = note()
-        self._find = button(
-            "Find them ...",
-            "Choose a folder; images that have moved there are known by their pixels.",
-            self._relocate,
-        )
-        self._questions = QVBoxLayout()
+        self.missing = MissingImages(self._desk)
+        self._questions = AxesQuestions(self.adding)
         self._busy = QLabel()
         self._files = button("Add files ...", "Add image files.", self._choose_files)
         self._folder = button(
@@ -182,9 +178,8 @@ class ImagesPanel(Panel):
         )
         self._held_out.clicked.connect(self._set_role)
         column.addWidget(self._task)
-        column.addWidget(self._missing)
-        column.addWidget(self._find)
-        column.addLayout(self._questions)
+        column.addWidget(self.missing)
+        column.addWidget(self._questions)
         column.addWidget(self._list)
         column.addWidget(self._words)
         column.addWidget(self._held_out)
@@ -295,65 +290,3 @@ class ImagesPanel(Panel):
             project = self._desk.session.opened
             project.set_role(item, "test" if held_out else "pool")
             self.refresh()
-
-    def _show_missing(self) -> None:
-        project = self._desk.session.project
-        lost = [] if project is None else project.missing()
-        self._missing.setVisible(bool(lost))
-        self._find.setVisible(bool(lost))
-        if lost:
-            self._missing.setText(
-                f"Not found where they were: {counted(len(lost), 'image')}, for "
-                f"example {lost[0].path}. Labels are safe."
-            )
-
-    def _relocate(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder to search for images")
-        if name:
-            self.search(Path(name))
-
-    def search(self, folder: Path) -> None:
-        """Search a folder and its subfolders for images that have moved."""
-        project = self._desk.session.opened
-        self._desk.background.submit(
-            lambda: project.relocate(folder), self._relocated, topic="relocate"
-        )
-
-    def _relocated(self, count: int) -> None:
-        words = (
-            f"Found {counted(count, 'image')}."
-            if count
-            else "None of them is in there."
-        )
-        self._desk.session.say(words, problem=not count)
-        self._desk.session.images_changed.emit()
-
-    def _ask(self) -> None:
-        while (entry := self._questions.takeAt(0)) is not None:
-            widget = entry.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        for question in self.adding.questions:
-            self._questions.addWidget(self._question(question))
-
-    def _question(self, question: AxesQuestion) -> QWidget:
-        whole = QWidget()
-        column = QVBoxLayout(whole)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(note(question.words))
-        answers = [
-            button(
-                AXES_WORDS.get(axes[0], axes),
-                f"Read the axes as {axes}.",
-                partial(self.adding.answer, question, axes),
-            )
-            for axes in question.choices
-        ]
-        skip = button(
-            "Leave it out",
-            "Do not add this file.",
-            partial(self.adding.answer, question, None),
-        )
-        column.addWidget(row(*answers, skip))
-        return whole
