@@ -13,6 +13,7 @@ from tests.learning.conftest import discs, quick, tile, unlabelled
 from torch import nn
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.geometry import Box
 from napari_semiseg.learning.averaged_network import AveragedNetwork
 from napari_semiseg.learning.class_head import (
     class_terms,
@@ -30,6 +31,8 @@ from napari_semiseg.learning.sampling import LabelledSampler
 from napari_semiseg.learning.targets import kind_targets
 from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.training_set import LabelledTile, TrainingSet
+from napari_semiseg.prediction.predictor import Predictor
+from napari_semiseg.prediction.view import ModelView
 
 if TYPE_CHECKING:
     from napari_semiseg.learning.settings import Settings
@@ -325,3 +328,32 @@ def test_a_model_to_start_from_must_know_the_same_classes(classed) -> None:
         classed, quick("supervised", 1), device="cpu", start=training.model()
     )
     assert back.network.n_kinds == 2
+
+
+# -- what a watcher sees --------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_a_preview_has_the_class_of_objects(classed, method: str) -> None:
+    training = Training(classed, few(method, **METHODS[method][0]), device="cpu")
+    source = classed.unlabelled[0].source
+    for _ in range(2):  # A stage of its own, and the last one.
+        tile_sized = training.preview(source, Box((0, 0), (32, 32)))
+        whole = training.preview(source, Box((0, 0), (48, 48)))
+        assert tile_sized.probability.shape == (3, 32, 32)
+        assert whole.probability.shape == (3, 48, 48)
+        for seen in (tile_sized, whole):
+            assert seen.kind is not None
+            assert seen.kind.shape == seen.label.shape
+            assert set(np.unique(seen.kind)) <= {1, 2}
+        for _ in training:
+            pass
+    found = ModelView(Predictor(training.model())).preview(source, Box((0, 0), (9, 9)))
+    assert set(np.unique(found.kind)) <= {1, 2}
+
+
+def test_a_preview_of_one_class_has_no_classes_of_objects(training_set) -> None:
+    training = Training(training_set, quick("supervised", 1), device="cpu")
+    source = training_set.unlabelled[0].source
+    assert training.preview(source, Box((0, 0), (32, 32))).kind is None

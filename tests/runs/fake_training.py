@@ -45,6 +45,7 @@ class FakePreview:
     label: np.ndarray
     confidence: np.ndarray
     selected: np.ndarray
+    kind: np.ndarray | None = None
 
 
 @dataclass

@@ -39,6 +39,7 @@ class Seen:
     label: np.ndarray
     confidence: np.ndarray
     selected: np.ndarray
+    kind: np.ndarray | None = None
 
 
 class BrightIsObject:

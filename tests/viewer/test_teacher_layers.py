@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from napari_semiseg.viewer.teacher.windows import first_window, moved_window
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from napari_semiseg.viewer.teacher.teacher_planes import Answer
 
 PLACEMENT = Placement((0.5, 0.5), (3.0, 7.0))
 
@@ -77,6 +80,7 @@ def give(desk: Desk, found: Any = None) -> None:
         found.label,
         found.confidence,
         found.selected,
+        found.kind,
     )
 
 
@@ -278,6 +282,32 @@ def test_an_accepted_tile_is_finished_and_shown_as_one(desk, qtbot) -> None:
     paint(desk, "instances", 10, 40, 77)
     assert desk.autosave.flush()
     assert store.load(item, box).n_objects == 3
+
+
+def of_two_classes() -> Answer:
+    """Pixels below row 40 are of class 2 where they are an object's, and some above."""
+    kind = np.ones(SHAPE, np.uint8)
+    kind[40:], kind[20, 20] = 2, 2
+    return replace(answer(), kind=kind)
+
+
+def test_accepted_objects_have_the_class_the_teacher_saw(desk, qtbot) -> None:
+    see(desk, qtbot, of_two_classes())
+    first, last = (
+        desk.teacher.object_at(world(y, x)) for y, x, _ in (DISCS[0], DISCS[3])
+    )
+    assert desk.teacher.accept([first, last]) == 2
+    assert desk.autosave.flush()
+    store, item = CorrectionStore(desk.session.opened), desk.session.item
+    kinds = {n: record.class_id for n, record in store.objects(item).items()}
+    assert kinds == {first: 1, last: 2}
+
+    box = Box((40, 0), (56, 64))  # With the third disc, of class 2 for the most part.
+    with qtbot.waitSignal(desk.session.tiles_changed):
+        desk.teacher.accept_tile(box)
+    tile = AnnotationStore(desk.session.opened).load(item, box)
+    assert set(tile.classes.values()) == {2}
+    assert tile.n_objects == len(tile.classes) == 1
 
 
 def test_labels_changed_in_hand_are_seen_when_another_tile_is_taken(desk, qtbot):

@@ -192,13 +192,15 @@ class ConsistencyStage:
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
         with precision(self.equipment.device):
-            return PseudoLabels.of(self._probability(image), self.equipment.n_classes)
+            return PseudoLabels.of(
+                self.all_probability(image), self.equipment.n_classes
+            )
 
     def class_probability(self, image: Tensor) -> Tensor:
         """The teacher's, averaged over flips and turns (ACTIS Eq. 1)."""
-        return self._probability(image)[:, : self.equipment.n_classes]
+        return self.all_probability(image)[:, : self.equipment.n_classes]
 
-    def _probability(self, image: Tensor) -> Tensor:
+    def all_probability(self, image: Tensor) -> Tensor:
         """The same, and behind it that of the objects' classes."""
         placed = place_images(image, self.equipment.device)
         return averaged_probability(

@@ -225,14 +225,17 @@ class FixMatchStage(LabelledStage):
 
     def class_probability(self, image: Tensor) -> Tensor:
         """``softmax f(u')``, in evaluation mode."""
-        return self._probability(image)[:, : self.equipment.n_classes]
+        return self.all_probability(image)[:, : self.equipment.n_classes]
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The most probable class of each pixel, and its probability."""
         with precision(self.equipment.device):
-            return PseudoLabels.of(self._probability(image), self.equipment.n_classes)
+            return PseudoLabels.of(
+                self.all_probability(image), self.equipment.n_classes
+            )
 
-    def _probability(self, image: Tensor) -> Tensor:
+    def all_probability(self, image: Tensor) -> Tensor:
+        """The same, and behind it that of the objects' classes."""
         placed = place_images(image, self.equipment.device)
         with evaluating(self.predictor):
             return probabilities_of(self.predictor, placed)

@@ -6,14 +6,20 @@ mask equal, bit for bit, what the training step computes of it in the same state
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from napari_semiseg.learning.networks import SegmentationNetwork
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.report import PreviewArrays
-from napari_semiseg.learning.stage import LabelledAhead, PseudoLabelling
+from napari_semiseg.learning.stage import (
+    LabelledAhead,
+    LabellingObjects,
+    PseudoLabelling,
+)
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.prediction.predict import predict_probability
@@ -45,6 +51,10 @@ def preview(
     an image, known by its ``image_id``, of which the stage uses none.
     """
     told = torch.from_numpy(np.ascontiguousarray(trust))[None]
+    network = stage.predictor
+    n_classes = None
+    if isinstance(network, SegmentationNetwork) and network.n_kinds:
+        n_classes = network.n_classes
     if isinstance(stage, LabelledAhead):
         pseudo, used = stage.labels_of(source, box, image_id)
         told = told.to(pseudo.label.device)
@@ -53,15 +63,29 @@ def preview(
         )
     if not isinstance(stage, PseudoLabelling):
         with evaluating(stage.predictor):
-            forward = probability_forward(stage.predictor, device)
-            pseudo = _tiled(forward, device, source, box)
+            forward = probability_forward(stage.predictor, device, with_kinds=True)
+            pseudo = _tiled(forward, device, source, box, n_classes)
         return _arrays(pseudo, torch.zeros_like(pseudo.label, dtype=torch.bool))
     if set(box.size) == {tile_size}:
         pseudo = _as_in_training(stage, device, source, box)
     else:
-        pseudo = _tiled(stage.class_probability, device, source, box)
+        forward = stage.class_probability
+        if isinstance(stage, LabellingObjects):
+            forward = stage.all_probability
+        pseudo = _tiled(forward, device, source, box, n_classes)
+    if n_classes is not None and pseudo.kinds is None:
+        pseudo = replace(pseudo, kinds=_kinds(stage, device, source, box, n_classes))
     told = told.to(pseudo.label.device)
     return _arrays(pseudo, stage.select(pseudo.label, pseudo.confidence, told))
+
+
+def _kinds(
+    stage: Stage, device: torch.device, source: ImageSource, box: Box, n_classes: int
+) -> PseudoLabels | None:
+    """Classes of objects by the predictor of a stage that has no say in them."""
+    with evaluating(stage.predictor):
+        forward = probability_forward(stage.predictor, device, with_kinds=True)
+        return _tiled(forward, device, source, box, n_classes).kinds
 
 
 def _as_in_training(
@@ -71,7 +95,15 @@ def _as_in_training(
     tile = torch.from_numpy(np.ascontiguousarray(source.read(box)))
     batch = tile[None].expand(stage.labelled_at_once, *tile.shape).contiguous()
     pseudo = stage.pseudo_labels(batch.to(device))
-    return PseudoLabels(pseudo.probability[:1], pseudo.label[:1], pseudo.confidence[:1])
+    return _first(pseudo)
+
+
+def _first(pseudo: PseudoLabels) -> PseudoLabels:
+    """Of a batch the first sample."""
+    kinds = None if pseudo.kinds is None else _first(pseudo.kinds)
+    return PseudoLabels(
+        pseudo.probability[:1], pseudo.label[:1], pseudo.confidence[:1], kinds
+    )
 
 
 def _tiled(
@@ -79,15 +111,22 @@ def _tiled(
     device: torch.device,
     source: ImageSource,
     box: Box,
+    n_classes: int | None,
 ) -> PseudoLabels:
+    """``n_classes``: behind those of the pixels, the classes of objects follow."""
     probability = predict_probability(forward, source, region=box, device=device)
-    return PseudoLabels.of(torch.from_numpy(probability)[None].to(device))
+    whole = torch.from_numpy(probability)[None].to(device)
+    return PseudoLabels.of(whole, n_classes)
 
 
 def _arrays(pseudo: PseudoLabels, selected: Tensor) -> PreviewArrays:
+    kind = None
+    if pseudo.kinds is not None:
+        kind = (pseudo.kinds.label[0] + 1).cpu().numpy().astype(np.uint8)
     return PreviewArrays(
         pseudo.probability[0].cpu().numpy().astype(np.float32),
         pseudo.label[0].cpu().numpy().astype(np.uint8),
         pseudo.confidence[0].cpu().numpy().astype(np.float32),
         selected[0].cpu().numpy(),
+        kind,
     )

@@ -89,10 +89,12 @@ class PreviewArrays:
     """What the teacher says of a region, and what of it the loss would trust.
 
     ``probability`` float32 ``(K, *S)``, ``label`` uint8, ``confidence`` float32 and
-    ``selected`` bool ``(*S)``.
+    ``selected`` bool ``(*S)``. ``kind`` uint8 ``(*S)``: the most probable class, from
+    1, of an object there; None where there is one class alone.
     """
 
     probability: NDArray[np.float32]
     label: NDArray[np.uint8]
     confidence: NDArray[np.float32]
     selected: NDArray[np.bool_]
+    kind: NDArray[np.uint8] | None = None

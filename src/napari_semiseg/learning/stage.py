@@ -118,6 +118,18 @@ class PseudoLabelling(Protocol):
 
 
 @runtime_checkable
+class LabellingObjects(Protocol):
+    """A stage whose pseudo-labels have classes of objects, too."""
+
+    def all_probability(self, image: Tensor) -> Tensor:
+        """`class_probability`, and behind it that of the objects' classes.
+
+        float32 ``(B, K + N, *S)``, with N = 0 where there is one class alone.
+        """
+        ...
+
+
+@runtime_checkable
 class LabelledAhead(Protocol):
     """A stage whose pseudo-labels belong to images, not to the tiles drawn of them."""
 

@@ -42,16 +42,19 @@ class ModelView:
         self, source: ImageSource, box: Box, image_id: str = ""
     ) -> PreviewArrays:
         """Probability, label, confidence, and the pixels its training would trust."""
-        probability = self.predictor.probability(
+        found = self.predictor.all_probabilities(
             source, box, progress=lambda done, total: self.attend()
         )
+        n_classes = self.predictor.model.card.n_classes
+        probability, kinds = found[:n_classes], found[n_classes:]
+        kind = (kinds.argmax(0) + 1).astype(np.uint8) if len(kinds) else None
         label = probability.argmax(0).astype(np.uint8)
         confidence = probability.max(0)
         selection = self.predictor.model.card.selection
         selected = selected_pixels(label, confidence, selection)
         if selection is not None and self.read_trust is not None:
             selected = apply_trust(selected, self.read_trust(box))
-        return PreviewArrays(probability, label, confidence, selected)
+        return PreviewArrays(probability, label, confidence, selected, kind)
 
 
 def selected_pixels(

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 RequestKind = Literal[
     "pause", "resume", "stop", "preview", "rank", "export", "pace", "cancel"
 ]
-PreviewLayer = Literal["probability", "label", "confidence", "selected"]
+PreviewLayer = Literal["probability", "label", "confidence", "selected", "kind"]
 ALL_LAYERS: tuple[PreviewLayer, ...] = (
     "probability",
     "label",
     "confidence",
     "selected",
+    "kind",
 )
 
 

@@ -48,6 +48,11 @@ class PreviewArrays(Protocol):
         """Bool ``(*S)``, pixels the loss trusts."""
         ...
 
+    @property
+    def kind(self) -> NDArray[np.uint8] | None:
+        """uint8 ``(*S)``, class of an object there; None of one class alone."""
+        ...
+
 
 class Previewing(Protocol):
     """What can be asked for a preview."""
@@ -86,8 +91,9 @@ def answer_preview(
     _forget_old(folder, kept)
     target = make_folder(folder / request.id)
     files = {
-        layer: _write(target / f"{layer}.npy", getattr(arrays, layer))
+        layer: _write(target / f"{layer}.npy", array)
         for layer in request.layers
+        if (array := getattr(arrays, layer)) is not None
     }
     return {
         "image_id": request.image_id,

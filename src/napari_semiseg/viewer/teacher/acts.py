@@ -88,12 +88,13 @@ class Act:
         self._write("trust", box, mask, Trust.UNSET)
 
     def take_over(
-        self, number: int, owner: Owner = Owner.HUMAN, *, class_id: int = 1
+        self, number: int, owner: Owner = Owner.HUMAN, *, class_id: int | None = None
     ) -> None:
         """Make an object the person's own, as far as nobody claims its pixels.
 
         The teacher's object gets another id: should it be seen again, beside the
-        person's or after it was given back, it is another object.
+        person's or after it was given back, it is another object. Its class is
+        ``class_id``, or else what the teacher saw.
         """
         seen = self._teacher.seen.get(number)
         if seen is not None:
@@ -107,7 +108,8 @@ class Act:
                     self._write("classes", box, free, UNSET_CLASS)
                 self._touch(number, box)
                 self._owner[number] = owner
-                self._classes.setdefault(number, class_id)
+                kind = class_id or self._teacher.class_of(number)
+                self._classes.setdefault(number, kind)
             self._renamed[number] = new = self._fresh.one()
             rename(self._teacher.instances, self._teacher.seen, number, new)
         record = self._human.objects.get(number)

@@ -267,6 +267,9 @@ class Looking(QObject):
         try:
             paths = [folder / event["files"][name] for name in _LAYERS]
             arrays = [np.load(path, mmap_mode="r") for path in paths]
+            kind = event["files"].get("kind")  # Only where objects have classes.
+            if kind is not None:
+                arrays.append(np.load(folder / kind, mmap_mode="r"))
         except (OSError, ValueError):
             return  # Newer answers have taken its place on the disk.
         self.problem = ""

@@ -90,9 +90,9 @@ def _tile(number: int) -> str:
     return f"Object {number} belongs to a finished tile: change the tile's labels."
 
 
-def _class_of(scene: Scene, mask: Mask, box: Box) -> int:
-    """The class of an object: the one of most of its pixels."""
+def _class_of(scene: Scene, mask: Mask, box: Box) -> int | None:
+    """The class of a piece of a class; None of an object, which has its own."""
     if scene.rules.task != "semantic":
-        return 1
+        return None
     found = scene.teacher.label[scene.teacher.here(box)][mask]
     return max(1, int(np.bincount(found).argmax()))

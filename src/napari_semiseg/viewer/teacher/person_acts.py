@@ -72,15 +72,22 @@ class PersonActs(QObject):
                 self._complain,
             )
 
-    def accept_tile(self, box: Box, proposal: NDArray[np.int32]) -> None:
-        """Make a box a finished tile with objects, or classes; strokes stay on top."""
+    def accept_tile(
+        self, box: Box, proposal: NDArray[np.int32], classes: Mapping[int, int]
+    ) -> None:
+        """Make a box a finished tile with objects, or classes; strokes stay on top.
+
+        ``classes`` are those of proposed objects that are not of class 1.
+        """
         item = self._keeper.item
         # What has been painted in the box must be on the disk.
         if item is None or not self._may_write() or not self._desk.autosave.flush():
             return
         project = self._desk.session.opened
-        put = accept_class_tile if project.task == "semantic" else accept_tile
-        accept = partial(put, project, item, box, proposal)
+        if project.task == "semantic":
+            accept = partial(accept_class_tile, project, item, box, proposal)
+        else:
+            accept = partial(accept_tile, project, item, box, proposal, classes=classes)
         if box == self._desk.session.tile:
             self._accept_in_hand(item, accept)
             return

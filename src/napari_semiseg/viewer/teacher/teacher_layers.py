@@ -122,6 +122,7 @@ class TeacherLayers(QObject):
         label: NDArray[np.uint8],
         confidence: NDArray[np.float32],
         selected: NDArray[np.bool_],
+        kind: NDArray[np.uint8] | None = None,
     ) -> None:
         """Show what the teacher sees in a box; call it in the main thread.
 
@@ -131,7 +132,8 @@ class TeacherLayers(QObject):
         item, window = self._keeper.item, self.window
         here = item is not None and item.id == image_id
         if here and window is not None and box.overlaps(window):
-            self._work.take(Answer(box, probability, label, confidence, selected))
+            arrays = (probability, label, confidence, selected, kind)
+            self._work.take(Answer(box, *arrays))
 
     def look_elsewhere(self, visible: Box) -> None:
         """Move the window of a large image to where the user looks, if need be."""
@@ -218,7 +220,9 @@ class TeacherLayers(QObject):
         """Make a box a finished tile with what is shown, in the background."""
         find = self.classes_in if self._semantic else self.instances_in
         if (proposal := find(box)) is not None:
-            self._acts.accept_tile(box, proposal)
+            view = self._keeper.view
+            kinds = {} if view is None else view.teacher.classes_among(proposal)
+            self._acts.accept_tile(box, proposal, kinds)
 
     def undo(self) -> None:
         """Take the last act back."""

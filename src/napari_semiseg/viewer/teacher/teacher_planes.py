@@ -59,6 +59,9 @@ class Answer:
     label, confidence, selected
         uint8, float32 and bool ``(*box.size)``: the most probable class, its
         probability, and whether the loss trusts the pixel.
+    kind
+        uint8 ``(*box.size)``: the class, from 1, of an object there; None where objects
+        have one class alone.
     """
 
     box: Box
@@ -66,6 +69,7 @@ class Answer:
     label: NDArray[np.uint8]
     confidence: NDArray[np.float32]
     selected: NDArray[np.bool_]
+    kind: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +90,8 @@ class TeacherPlanes:
         int32 ``(*S)``: 0 no object, else ids that no object of the person's has.
     seen
         Its objects, by id.
+    kind
+        As in `Answer`, 0 where nothing is known; None until an answer has it.
     """
 
     window: Box
@@ -96,6 +102,7 @@ class TeacherPlanes:
     selected: NDArray[np.bool_]
     instances: NDArray[np.int32]
     seen: dict[int, Seen] = field(default_factory=dict)
+    kind: NDArray[np.uint8] | None = None
 
     @classmethod
     def blank(cls, window: Box) -> TeacherPlanes:
@@ -124,6 +131,22 @@ class TeacherPlanes:
         found = np.unique(self.instances[self.here(box)])
         return [int(number) for number in found if number]
 
+    def class_of(self, number: int) -> int:
+        """The class that most pixels of an object are of; 1 where there is but one."""
+        place = self.seen[number].place
+        if self.kind is None:
+            return 1
+        inside = self.kind[place][self.instances[place] == number]
+        return max(1, int(np.bincount(inside).argmax()))
+
+    def classes_among(self, instances: NDArray[np.int32]) -> dict[int, int]:
+        """Classes of those objects of a map that are not of class 1."""
+        if self.kind is None:
+            return {}
+        numbers = [n for n in np.unique(instances).tolist() if n in self.seen]
+        kinds = ((number, self.class_of(number)) for number in numbers)
+        return {number: kind for number, kind in kinds if kind != 1}
+
     def places_in(self, box: Box) -> list[Box]:
         """Where the objects whose boxes reach into a box lie."""
         places = [placed(seen.place, self.window) for seen in list(self.seen.values())]
@@ -147,6 +170,10 @@ def with_answer(planes: TeacherPlanes, answer: Answer) -> TeacherPlanes:
     if old is None or len(old) != len(answer.probability):
         old = np.zeros((len(answer.probability), *planes.window.size), np.float32)
         old[0] = 1.0  # Background, as far as nothing is known.
+    kind = planes.kind
+    if answer.kind is not None:
+        before = np.zeros(planes.window.size, np.uint8) if kind is None else kind
+        kind = laid(before, answer.kind)
     known = planes.known.copy()
     known[here] = True
     return replace(
@@ -156,6 +183,7 @@ def with_answer(planes: TeacherPlanes, answer: Answer) -> TeacherPlanes:
         confidence=laid(planes.confidence, answer.confidence),
         selected=laid(planes.selected, answer.selected),
         known=known,
+        kind=kind,
     )
 
 
