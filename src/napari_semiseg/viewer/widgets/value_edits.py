@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_semiseg.viewer.widgets.bounds_edit import BoundsEdit
+from napari_semiseg.viewer.widgets.bounds_edit import NARROW, BoundsEdit
 from napari_semiseg.viewer.widgets.list_edit import ListEdit
 from napari_semiseg.viewer.widgets.wheel import guard_wheel
 
@@ -178,6 +178,7 @@ class TupleEdit(QWidget):
     def __init__(self, parts: tuple[Any, ...]) -> None:
         super().__init__()
         self._parts = parts
+        self.setStyleSheet(NARROW)
         for part in parts:
             part.changed.connect(self.changed)
         _fill(self, *parts)
