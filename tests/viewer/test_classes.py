@@ -17,6 +17,7 @@ from napari_semiseg.viewer.classes.class_table import ClassTable
 from napari_semiseg.viewer.classes.task_choice import TaskChoice
 from napari_semiseg.viewer.colours import class_colour, class_colours
 from napari_semiseg.viewer.keys import KEYS
+from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.panels.annotate import AnnotatePanel
 
 if TYPE_CHECKING:
@@ -242,6 +243,8 @@ def test_the_panel_speaks_of_classes(semantic: Desk, qtbot: QtBot) -> None:
     assert not panel._label_tools["new id"].isVisible()
     assert panel._label_tools["ignore"].isVisible()
     assert "Choose a class" in panel._where.text()
+    assert panel._tile_tools["no objects"].text().startswith("All background")
+    assert "all background" in panel._legend.text()
     layer_of(semantic).data[:32] = 2
     panel.refresh()
     assert "nucleus 50%" in panel._where.text()
@@ -350,6 +353,28 @@ def test_the_table_of_classes(semantic: Desk, qtbot: QtBot) -> None:
     shares = class_shares(label, sure, sure > 0.1, sure > 0, 4)
     table.fill(shares)
     grid = table.layout()
-    texts = [grid.itemAtPosition(3, column).widget().text() for column in range(1, 5)]
+    texts = [grid.itemAtPosition(3, column).widget().text() for column in range(4)]
     assert texts == ["nucleus", "50%", "0.50", "100%"]
-    assert grid.itemAtPosition(4, 3).widget().text() == "-"
+    assert grid.itemAtPosition(4, 2).widget().text() == "-"
+    with qtbot.waitSignal(table.chosen) as chosen:
+        table.buttons[2].click()
+    assert chosen.args == [2]
+    semantic.palette.choose(3)
+    before = table.buttons
+    table.fill(shares)
+    assert table.buttons is before  # Nobody's press is lost by an answer.
+    assert [b.isChecked() for b in table.buttons] == [False, False, False, True]
+
+
+def test_the_brush_for_the_layer_of_the_model(semantic: Desk) -> None:
+    said: list[str] = []
+    semantic.session.said.connect(lambda text, problem: said.append(text))
+    semantic.palette.paint_on_model(2)
+    assert "was removed" in said[-1]
+    layer = semantic.viewer.add_labels(np.zeros((8, 8), np.uint8), visible=False)
+    mark(layer, "pseudo-labels")
+    semantic.viewer.layers.selection.active = layer_of(semantic)
+    semantic.palette.paint_on_model(2)
+    assert semantic.viewer.layers.selection.active is layer
+    assert (layer.mode, layer.visible) == ("paint", True)
+    assert semantic.teacher.painting == semantic.palette.chosen == 2

@@ -83,6 +83,23 @@ class Palette(QObject):
             annotating.tools.paint_class(number)
         self.changed.emit()
 
+    def paint_on_model(self, number: int) -> None:
+        """Take the model's layer of classes in hand, with a brush for this class."""
+        layers = self._desk.viewer.layers
+        found = next((one for one in layers if use_of(one) == NAMES["label"]), None)
+        if found is None or not self.shown:
+            self._desk.session.say(
+                "The model's layer of classes was removed from the list of layers: "
+                f"{KEYS['teacher layers'].shown} brings it back.",
+                problem=True,
+            )
+            return
+        layers.selection.active = found
+        found.visible = True
+        if found.editable:
+            found.mode = "paint"
+        self.choose(number)
+
     def give_class(self) -> None:
         """Make the object under the cursor one of the chosen class."""
         if self.shown:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_semiseg.viewer.classes.class_list import ClassList
 from napari_semiseg.viewer.counted import counted
+from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
 from napari_semiseg.viewer.panels.import_button import ImportButton
 from napari_semiseg.viewer.tiles.annotation_layer import IGNORE
@@ -72,6 +73,7 @@ class AnnotatePanel(Panel):
         self._side = _spin(32, 1024, 128, "Side of the tiles, in pixels.")
         self._side.setSingleStep(32)
         self._chosen_side = False
+        self._speaks_of_classes = False
         self._suggest, self._bar, self._search = self._suggesting_controls()
         self.strip = Strip()
         self._legend = note(_LEGEND)
@@ -262,6 +264,14 @@ class AnnotatePanel(Panel):
             f"{counted(n_objects, 'object')}. {annotating.tools.merging.hint or brush}"
         )
 
+    def _speak(self, *, of_classes: bool) -> None:
+        """Call a tile without anything in it what it is."""
+        self._speaks_of_classes = of_classes
+        words = "All background" if of_classes else "No objects"
+        control = self._tile_tools["no objects"]
+        control.setText(f"{words}  {KEYS['no objects'].shown}")
+        self._legend.setText(_LEGEND.replace("no objects", words.lower()))
+
     def _what_to_paint(self) -> str:
         semantic = self._desk.annotating.tools.semantic
         return "paint every class" if semantic else "outline every object"
@@ -310,6 +320,8 @@ class AnnotatePanel(Panel):
             allow(self._tile_tools[name], why_not)
         for part in (self._mark, *self._label_tools.values()):
             part.setVisible(bool(tiles))
+        if annotating.tools.semantic != self._speaks_of_classes:
+            self._speak(of_classes=annotating.tools.semantic)
         for name in _OF_OBJECTS if annotating.tools.semantic else ():
             self._label_tools[name].setVisible(False)
         for name in _OF_TILES:

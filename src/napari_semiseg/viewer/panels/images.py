@@ -94,7 +94,7 @@ class ImagesPanel(Panel):
         has_project = session.project is not None
         self._begin.setVisible(not has_project)
         self._work.setVisible(has_project)
-        allow(self._new, self.choice.problem())
+        self._on_choice()
         self._task.setText(self._task_words())
         self._task.setVisible(bool(self._task.text()))
         read_only = session.read_only
@@ -141,6 +141,8 @@ class ImagesPanel(Panel):
         column.addWidget(self.choice)
         self.choice.changed.connect(self._on_choice)
         column.addWidget(row(self._new, self._open))
+        self._why_no_new = note()
+        column.addWidget(self._why_no_new)
         column.addWidget(
             button(
                 "Try it on sample images ...",
@@ -197,7 +199,10 @@ class ImagesPanel(Panel):
         return f"{what}: {', '.join(palette.names)}."
 
     def _on_choice(self) -> None:
-        allow(self._new, self.choice.problem())
+        problem = self.choice.problem()
+        allow(self._new, problem)
+        self._why_no_new.setText(problem or "")
+        self._why_no_new.setVisible(problem is not None)
 
     def _fill(self) -> None:
         project = self._desk.session.project

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
@@ -38,7 +38,7 @@ class ReviewPanel(Panel):
         self._seen = note()
         self._add(self._seen)
         self._add_thresholds()
-        self._heading("Correct objects")
+        self._correct = cast("QLabel", self._heading("Correct objects")[-1])
         self.objects = ObjectRows(desk, self)
         self._heading("Where to look next")
         self.queue = QueueRows(desk, self.rows)
@@ -178,6 +178,7 @@ class ReviewPanel(Panel):
 
     def _add_thresholds(self) -> None:
         self.classes = ClassTable(self._desk.palette)
+        self.classes.chosen.connect(self._desk.palette.paint_on_model)
         self._no_classes = note()
         self._of_classes = self._heading("What the model sees of each class")
         self._add(self.classes, self._no_classes)
@@ -200,6 +201,7 @@ class ReviewPanel(Panel):
             widget.setVisible(not semantic)
         for widget in self._of_classes:
             widget.setVisible(semantic)
+        self._correct.setText("Correct classes" if semantic else "Correct objects")
         shares = self._desk.teacher.class_shares() if semantic else ()
         self.classes.fill(shares)
         self._no_classes.setVisible(semantic and not shares)

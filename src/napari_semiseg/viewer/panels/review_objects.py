@@ -27,9 +27,8 @@ _OUTLINES = (
     "paint or erase."
 )
 _OF_CLASSES = (
-    "Choose a class in step 2, choose the model's layer of classes in the list of "
-    "layers, then paint where the model is wrong. Or point at a piece and press {} if "
-    "its class is right, {} if it is background."
+    "Press a class above, then paint where the model is wrong. Or point at a piece: {} "
+    "if its class is right, {} if it is background."
 )
 
 

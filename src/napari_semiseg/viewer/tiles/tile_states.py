@@ -95,12 +95,13 @@ class TileStates(QObject):
         if not self._annotating.ready() or tile is None:
             return
         if not tile.record.finished and not self._annotating.n_objects:
-            what = (
-                "Paint its classes; if all of it is background"
+            self._say(
+                "Nothing is painted in this tile. Paint its classes; if there is none, "
+                'press "All background".'
                 if self._annotating.tools.semantic
-                else "Outline its objects; if there is none"
+                else "Nothing is painted in this tile. Outline its objects; if there "
+                'is none, press "No objects".'
             )
-            self._say(f'Nothing is painted in this tile. {what}, press "No objects".')
             return
         if self._set_state(state) and not self._annotating.tools.semantic:
             self._check_pieces()
