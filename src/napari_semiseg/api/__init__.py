@@ -25,6 +25,7 @@ from napari_semiseg.api.outputs import (
 )
 from napari_semiseg.api.predicting import predict
 from napari_semiseg.api.ranking import RankedImage, rank
+from napari_semiseg.api.reporting import report
 from napari_semiseg.api.running import RunOverview, pause, resume, status, stop
 from napari_semiseg.api.suggesting import Suggestion, suggest
 from napari_semiseg.api.training import train
@@ -52,6 +53,7 @@ __all__ = [
     "pause",
     "predict",
     "rank",
+    "report",
     "resume",
     "status",
     "stop",

@@ -9,14 +9,13 @@ from napari_semiseg.api.labelling import as_project
 from napari_semiseg.runs.chosen_model import choose_model, chosen_model
 from napari_semiseg.runs.folder import find_run, list_runs
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.runs.rounds import main_score
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semiseg.project.project import Project
     from napari_semiseg.runs.folder import RunFolder
-
-_MAIN_SCORES = ("ap_actis", "mean_iou")
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,6 @@ def use_model(project: str | Path | Project, run: str | None) -> RunFolder | Non
     found = None if run is None else find_run(opened.folder, run)
     choose_model(opened.folder, found)
     return model_in_use(opened)
-
-
-def main_score(scores: dict[str, float | None]) -> float | None:
-    """The score of a run's record that models are compared by; None: none."""
-    for name, value in scores.items():
-        if name.rpartition(".")[2] in _MAIN_SCORES and value is not None:
-            return value
-    return None
 
 
 def _overview(

@@ -12,7 +12,9 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs import supervisor
 from napari_semiseg.runs.folder import find_run, list_runs
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.runs.rounds import main_score
 from napari_semiseg.runs.status import status as status_of
+from napari_semiseg.runs.supervised_arm import compare_with_arm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,27 +22,46 @@ if TYPE_CHECKING:
 
     from napari_semiseg.project.project import Project
     from napari_semiseg.runs.folder import RunFolder
+    from napari_semiseg.runs.record import RunRecord
     from napari_semiseg.runs.status import RunStatus
+    from napari_semiseg.runs.supervised_arm import ArmComparison
 
 _POLL = 0.1  # Seconds between two looks at a run.
 
 
 @dataclass(frozen=True)
 class RunOverview:
-    """A run, how it stands, and whether its model is the one in use."""
+    """A run, how it stands, and whether its model is the one in use.
+
+    ``record`` is its ``run.json``; ``comparison`` what the unlabelled images brought,
+    None where no supervised arm tells.
+    """
 
     run: RunFolder
     method: str
     status: RunStatus
     in_use: bool
+    record: RunRecord
+    comparison: ArmComparison | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Ready for JSON; in order, ``labels`` and ``score`` are the label economy."""
+        record = self.record
         return {
             "run": self.run.id,
             "method": self.method,
             "in_use": self.in_use,
             **asdict(self.status),
+            "accepted": record.accepted,
+            "validated": record.validated,
+            "measured_on": record.tuned_on,
+            "score": main_score(record.scores),
+            "compared": record.compared,
+            "labels": record.labels,
+            "arm_of": record.arm_of,
+            "comparison": None
+            if self.comparison is None
+            else self.comparison.as_dict(),
         }
 
 
@@ -53,9 +74,14 @@ def status(
     if run is not None:
         runs = [find_run(opened.folder, run)]
     used = model_in_use(opened)
-    return tuple(
-        RunOverview(one, one.record().method, status_of(one), one == used)
-        for one in runs
+    return tuple(_overview(one, used) for one in runs)
+
+
+def _overview(run: RunFolder, used: RunFolder | None) -> RunOverview:
+    record = run.record()
+    compared = compare_with_arm(run) if record.compare else None
+    return RunOverview(
+        run, record.method, status_of(run), run == used, record, compared
     )
 
 

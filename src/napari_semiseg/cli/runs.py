@@ -10,6 +10,9 @@ from napari_semiseg.cli.application import app, example, say, say_json, say_tabl
 from napari_semiseg.cli.options import JsonOption, ProjectArgument, RunArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_semiseg.api import RunOverview
     from napari_semiseg.runs.status import RunStatus
 
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 def status(
     project: ProjectArgument, run: RunArgument = None, as_json: JsonOption = False
 ) -> None:
-    """List the runs of a project: state, step, time left."""
+    """List the runs of a project: state, step, time left; what each round cost."""
     from napari_semiseg import api
 
     found = api.status(project, run)
@@ -45,6 +48,8 @@ def status(
     say_table([("", "run", "state", "step", "left", ""), *rows])
     if any(one.in_use for one in found):
         say("* its model is in use")
+    for line in _economy(found):
+        say(line)
 
 
 @app.command(epilog=example("napari-semiseg pause my-project"))
@@ -77,6 +82,19 @@ def stop(project: ProjectArgument, run: RunArgument = None) -> None:
     from napari_semiseg import api
 
     _say(api.stop(project, run))
+
+
+def _economy(found: Sequence[RunOverview]) -> Iterator[str]:
+    """What labelling cost and brought, and what unlabelled images did."""
+    from napari_semiseg.runs.rounds import rounds
+
+    shown = {one.run.id for one in found}
+    for one in rounds(found[0].run.project_folder):
+        if one.run in shown:
+            yield one.words
+    for overview in found:
+        if overview.comparison is not None:
+            yield f"{overview.run.id}: {overview.comparison.sentence}"
 
 
 def _say(now: RunStatus) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.class_evaluation import evaluate_classes
+from napari_semiseg.runs.comparison import score_of_rows
 from napari_semiseg.runs.evaluation import (
     Judges,
     decide,
@@ -17,6 +18,7 @@ from napari_semiseg.runs.evaluation import (
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.models import model_in_use, read_card_json
 from napari_semiseg.runs.report import write_report, write_scores
+from napari_semiseg.runs.reporting.examples import choose_examples, write_examples
 from napari_semiseg.runs.supervised_arm import arm_verdict
 from napari_semiseg.runs.trainable import Outcome
 
@@ -93,6 +95,7 @@ class Finisher:
             self._run.report / "scores.json", judges, evaluation, verdict, previous
         )
         write_report(self._run)
+        self._show_examples(model, judges, evaluation)
         return Outcome(
             verdict.accepted,
             verdict.sentence,
@@ -101,6 +104,22 @@ class Finisher:
             validated=judges.role == "validation" and judges.clean,
             compared=None if verdict.compared is None else verdict.compared.as_dict(),
         )
+
+    def _show_examples(
+        self, model: Model, judges: Judges, evaluation: AnyEvaluation
+    ) -> None:
+        """Keep pictures for the report; the model is worth more than they are."""
+        rows = evaluation.as_dict(judges.tiles)["tiles"]
+        try:
+            examples = choose_examples(
+                self._training.training_set,
+                judges.tiles,
+                [score_of_rows([row]) for row in rows],
+                self._training.settings.seed,
+            )
+            write_examples(self._run, model, examples)
+        except Exception as error:
+            _LOG.warning("No examples for the report: %s", error)
 
     def _predict(
         self,

@@ -19,6 +19,7 @@ from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.models import read_card_json, start_folder
+from napari_semiseg.runs.reporting.page import write_page_if_possible
 from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
 from napari_semiseg.runs.supervised_arm import arm_of, check_comparable, create_arm
 
@@ -242,7 +243,7 @@ def _run(
         project.reload()  # The image may have been added since the run began.
         return project.source(project.image(image_id))
 
-    return TrainingRun(
+    record = TrainingRun(
         run,
         training,
         source_of=source_of,
@@ -250,6 +251,8 @@ def _run(
         resumed=resumed,
         on_event=on_event,
     ).train()
+    write_page_if_possible(run)
+    return record
 
 
 @contextlib.contextmanager

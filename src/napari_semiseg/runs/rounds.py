@@ -1,0 +1,102 @@
+"""The rounds of a project: what was labelled before each, and what score it reached."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.runs.models import model_in_use
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_MAIN_SCORES = ("ap_actis", "mean_iou")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One train-correct cycle that ended with a model.
+
+    Attributes
+    ----------
+    number
+        From 1.
+    run, method, ended
+        What trained, and when it ended (ISO 8601, UTC).
+    tiles, objects, minutes
+        Labelled when it began, of all images, and the active minutes that took; None
+        where nobody counted.
+    score, measured_on, validated
+        Main score in [0, 1], the tiles in words, and whether nothing had learned from
+        them.
+    accepted, in_use
+        Whether it came into use when it ended, and whether it is now.
+    """
+
+    number: int
+    run: str
+    method: str
+    ended: str | None
+    tiles: int | None
+    objects: int | None
+    minutes: float | None
+    score: float | None
+    measured_on: str | None
+    validated: bool | None
+    accepted: bool | None
+    in_use: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+    @property
+    def words(self) -> str:
+        """What it cost and what it brought, in a sentence."""
+        cost = []
+        if self.tiles is not None and self.objects is not None:
+            cost = [f"{self.tiles} tile(s)", f"{self.objects} object(s)"]
+        if self.minutes is not None:
+            cost.append(f"{self.minutes:.0f} min of labelling")
+        start = f"Round {self.number}: {', '.join(cost) or 'labels not counted'}"
+        if self.score is None:
+            return f"{start}; not scored."
+        doubt = "" if self.validated else ", not validated"
+        return f"{start}; score {self.score:.3f} on {self.measured_on}{doubt}."
+
+
+def rounds(project_folder: Path) -> tuple[Round, ...]:
+    """The rounds of a project, the oldest first; comparison arms are none."""
+    used = model_in_use(project_folder)
+    found: list[Round] = []
+    for run in list_runs(project_folder):
+        record = run.record()
+        if not run.has_model or record.arm_of is not None:
+            continue
+        labels: Mapping[str, Any] = record.labels or {}
+        one = Round(
+            len(found) + 1,
+            run.id,
+            record.method,
+            record.ended,
+            labels.get("tiles"),
+            labels.get("objects"),
+            labels.get("minutes"),
+            main_score(record.scores),
+            record.tuned_on,
+            record.validated,
+            record.accepted,
+            run == used,
+        )
+        found.append(one)
+    return tuple(found)
+
+
+def main_score(scores: Mapping[str, float | None]) -> float | None:
+    """The score of a run's record that models are compared by; None: none."""
+    for name, value in scores.items():
+        if name.rpartition(".")[2] in _MAIN_SCORES and value is not None:
+            return value
+    return None
