@@ -225,7 +225,11 @@ def living_run(project: Project) -> RunFolder:
 
 def fake_desk(session: Any, viewer: Any, **parts: Any) -> SimpleNamespace:
     palette = SimpleNamespace(
-        semantic=False, names=("object",), name=str, paint_on_model=print
+        semantic=False,
+        names=("object",),
+        chosen=1,
+        name=str,
+        paint_on_model=print,
     )
     parts.setdefault("palette", palette)
     return SimpleNamespace(session=session, viewer=viewer, **parts)
