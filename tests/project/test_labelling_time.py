@@ -96,3 +96,13 @@ def test_what_was_labelled_is_counted_once(project: Project) -> None:
 
     project.set_role(second, "test")
     assert count_labels(project).objects == 4
+
+
+def test_nobody_counts_objects_of_a_semantic_task(tmp_path: Path) -> None:
+    pixels = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    project = Project.create(tmp_path / "project", "semantic", ("nucleus",))
+    project.add_images([tmp_path / "a.tif"], axes="YX")
+    AnnotationStore(project).add_tile(project.images[0], TILE, "training")
+    found = count_labels(project)
+    assert (found.tiles, found.objects) == (1, None)

@@ -215,8 +215,8 @@ def test_earlier_models_are_named(tmp_path: Path) -> None:
     }
     write_json(run.model / "model.json", card)
     assert weights_words(read_facts(run)) == (
-        "From an earlier model, second, which went on from first. Their encoder began "
-        "so: Random weights."
+        "From an earlier model, second, which went on from first. The first encoder: "
+        "Random weights."
     )
 
 

@@ -23,7 +23,7 @@ class LabelCounts:
     training_tiles, validation_tiles
         Finished tiles.
     tile_objects
-        Objects in them.
+        Objects in them; None in a semantic task, where nobody counts objects.
     drawn_objects, accepted_objects
         Objects outside finished tiles that a person drew or changed, and those of a
         model that a person accepted as they were.
@@ -33,7 +33,7 @@ class LabelCounts:
 
     training_tiles: int = 0
     validation_tiles: int = 0
-    tile_objects: int = 0
+    tile_objects: int | None = 0
     drawn_objects: int = 0
     accepted_objects: int = 0
     minutes: float | None = None
@@ -44,8 +44,10 @@ class LabelCounts:
         return self.training_tiles + self.validation_tiles
 
     @property
-    def objects(self) -> int:
-        """All objects that were labelled."""
+    def objects(self) -> int | None:
+        """All objects that were labelled; None in a semantic task."""
+        if self.tile_objects is None:
+            return None
         return self.tile_objects + self.drawn_objects + self.accepted_objects
 
     def as_dict(self) -> dict[str, float | int | None]:
@@ -54,10 +56,7 @@ class LabelCounts:
 
 
 def count_labels(project: Project) -> LabelCounts:
-    """Count the tiles and objects that people have labelled so far.
-
-    In a semantic task an object is whatever has one number in a tile.
-    """
+    """Count the tiles and objects that people have labelled so far."""
     tiles, corrections = AnnotationStore(project), CorrectionStore(project)
     states, owners, n_objects = [], [], 0
     for item in project.images:
@@ -75,7 +74,7 @@ def count_labels(project: Project) -> LabelCounts:
     return LabelCounts(
         states.count("training"),
         states.count("validation"),
-        n_objects,
+        n_objects if project.task == "instances" else None,
         owners.count(Owner.HUMAN),
         owners.count(Owner.ACCEPTED),
         None if seconds is None else seconds / 60,

@@ -27,7 +27,7 @@ class Round:
         What trained, and when it ended (ISO 8601, UTC).
     tiles, objects, minutes
         Labelled when it began, of all images, and the active minutes that took; None
-        where nobody counted.
+        where nobody counted, as objects of a semantic task.
     score, measured_on, validated
         Main score in [0, 1], the tiles in words, and whether nothing had learned from
         them.
@@ -55,9 +55,11 @@ class Round:
     @property
     def words(self) -> str:
         """What it cost and what it brought, in a sentence."""
-        cost = []
-        if self.tiles is not None and self.objects is not None:
-            cost = [f"{self.tiles} tile(s)", f"{self.objects} object(s)"]
+        cost: list[str] = []
+        if self.tiles is not None:
+            cost.append(f"{self.tiles} tile(s)")
+        if self.objects is not None:
+            cost.append(f"{self.objects} object(s)")
         if self.minutes is not None:
             cost.append(f"{self.minutes:.0f} min of labelling")
         start = f"Round {self.number}: {', '.join(cost) or 'labels not counted'}"

@@ -63,7 +63,7 @@ def weights_words(facts: RunFacts) -> str:
     words = f"From an earlier model, {first}"
     if len(names) > 1:
         words += f", which went on from {', '.join(names[1:])}"
-    return f"{words}. Their encoder began so: {source}" if source else f"{words}."
+    return f"{words}. The first encoder: {source}" if source else f"{words}."
 
 
 def origin_section(facts: RunFacts) -> Markup:

@@ -65,7 +65,7 @@ def data_section(facts: RunFacts) -> Markup:
         ("Pixel size", _pixel_words(size, str(inputs.get("pixel_unit", "")))),
         ("Tiles to learn from", labels.get("training_tiles", "-")),
         ("Tiles for validation", labels.get("validation_tiles", "-")),
-        ("Objects in tiles", labels.get("tile_objects", "-")),
+        ("Objects in tiles", _number(labels.get("tile_objects"))),
         ("Objects drawn outside tiles", labels.get("drawn_objects", "-")),
         ("Objects accepted from a model", labels.get("accepted_objects", "-")),
         ("Minutes of labelling", "-" if minutes is None else f"{minutes:.0f}"),
@@ -121,9 +121,9 @@ def scores_section(facts: RunFacts) -> Markup:
             "were tuned on the same tiles, so that scores are a little too high."
         )
     named = [
-        (_NAMES.get(str(name), str(name)), _number(value))
+        (_score_name(str(name)), _number(value))
         for name, value in mean.items()
-        if name in _NAMES or " " in str(name)
+        if name in _NAMES or str(name).startswith("iou ")
     ]
     guard = tag("p", NOISE_RULE, class_="quiet")
     return join(
@@ -181,18 +181,22 @@ def rounds_section(facts: RunFacts) -> Markup:
     return join([title, tag("p", words), lines, drawn])
 
 
+def _score_name(name: str) -> str:
+    return _NAMES.get(name) or f"IoU of {name.removeprefix('iou ')}"
+
+
 def _figure(words: str, content: bytes) -> Markup:
     return tag("figure", image(content, words, "panel"), tag("figcaption", words))
 
 
 def _tile_row(facts: RunFacts, tile: Mapping[str, Any]) -> tuple[object, ...]:
-    clean = tile.get("clean", True)
+    clean = tile.get("role") != "validation" or tile.get("clean", True)
     return (
         facts.image(tile.get("image_id")),
         ", ".join(map(str, tile.get("origin", ()))),
         " x ".join(map(str, tile.get("size", ()))),
         tile.get("role", ""),
-        "" if clean else "an earlier model has learned from it",
+        "" if clean else "an earlier model has learned from it: it is no judge",
     )
 
 
@@ -227,11 +231,16 @@ def _round_row(one: Round) -> tuple[object, ...]:
 
 
 def _round_curve(found: Sequence[Round]) -> bytes:
-    """Score against labelled objects as a PNG; nothing of less than two points."""
+    """Score against labelled objects as a PNG; nothing of less than two points.
+
+    Where nobody counts objects, against labelled tiles.
+    """
+    counted = all(one.objects is not None for one in found)
     points = [
-        (one.objects, one.score, one.number)
+        (cost, one.score, one.number)
         for one in found
-        if one.objects is not None and one.score is not None
+        if (cost := one.objects if counted else one.tiles) is not None
+        and one.score is not None
     ]
     if len(points) < 2:
         return b""
@@ -243,10 +252,14 @@ def _round_curve(found: Sequence[Round]) -> bytes:
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.plot([p[0] for p in points], [p[1] for p in points], "o-", color="#1b7f79")
-    for objects, score, number in points:
+    for cost, score, number in points:
         place = (5, 5)
-        axes.annotate(str(number), (objects, score), place, textcoords="offset points")
-    axes.set(xlabel="labelled objects", ylabel="score", ylim=(0, 1.02))
+        axes.annotate(str(number), (cost, score), place, textcoords="offset points")
+    axes.set(
+        xlabel=f"labelled {'objects' if counted else 'tiles'}",
+        ylabel="score",
+        ylim=(0, 1.02),
+    )
     out = io.BytesIO()
     canvas.print_png(out)  # type: ignore[no-untyped-call]
     return out.getvalue()
