@@ -27,6 +27,7 @@ from torch.nn import functional
 from napari_semiseg.geometry import ArraySource
 from napari_semiseg.learning.co_training import CoTrainingStage
 from napari_semiseg.learning.consistency import ConsistencyStage
+from napari_semiseg.learning.curriculum import CurriculumStage
 from napari_semiseg.learning.devices import place_images, precision
 from napari_semiseg.learning.fixmatch import FixMatchStage
 from napari_semiseg.learning.methods import make_settings
@@ -58,6 +59,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("consistency", {}),
     ("co-training", {"co_training": {"warm_up": 0.0}}),
+    ("curriculum", {"curriculum": {"ramp": 0.0, "largest_error": 100.0}}),
 ]
 
 
@@ -87,7 +89,9 @@ def measure(
     }
     settings = make_settings(method, "default", {**few, **changes})
     training = Training(_training_set(), settings, device=options.device)
-    steps = iter(training)
+    # What a stage prepares before its first step is no step.
+    steps = (report for report in training if report.losses)
+    next(steps)
     bare = bare_passes(training)
     for _ in range(2):
         next(steps)
@@ -135,6 +139,9 @@ def networks_of(training: Training) -> tuple[list[nn.Module], list[nn.Module], i
         beside = 1 + stage.settings.n_shifts
         n_taught = stage.settings.unlabelled_batch * beside
         return list(stage.networks), list(stage.networks), n_taught
+    if isinstance(stage, CurriculumStage):
+        regressor = stage.unlabelled.bounds.regressor
+        return [training.network], [regressor.features], stage.settings.unlabelled_batch
     return [training.network], [], 0
 
 
