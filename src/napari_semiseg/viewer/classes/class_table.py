@@ -48,6 +48,8 @@ class ClassTable(QWidget):
     def fill(self, shares: tuple[ClassShare, ...]) -> None:
         """Show these numbers, the background first; nothing without any."""
         self.setVisible(bool(shares))
+        if not shares:
+            return
         palette = self._palette
         names = tuple(palette.name(n) for n in range(len(palette.names) + 1))
         if names != self._names:
