@@ -121,8 +121,8 @@ def test_paint_train_correct_retrain_export(
     desk.session.close()
     with qtbot.waitSignal(desk.images.shown, timeout=MINUTE):
         dock.open_project(project.folder)
-    with qtbot.waitSignal(desk.images.shown, timeout=MINUTE):
-        desk.images.show(item)
+    desk.images.show(item)
+    qtbot.waitUntil(lambda: desk.session.item == item, timeout=MINUTE)
     look(hands, qtbot, item)
     assert viewer.layers["pseudo-labels"].data[y, x] == 2
     hands.press("Export", "Export")
