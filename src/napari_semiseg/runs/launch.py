@@ -19,7 +19,6 @@ from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.models import read_card_json, start_folder
-from napari_semiseg.runs.reporting.page import write_page_if_possible
 from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
 from napari_semiseg.runs.supervised_arm import arm_of, check_comparable, create_arm
 
@@ -237,6 +236,7 @@ def _run(
     resumed: bool,
 ) -> RunRecord:
     from napari_semiseg.runs.finishing import Finisher
+    from napari_semiseg.runs.reporting.page import write_page_if_possible
     from napari_semiseg.runs.training_process import TrainingRun
 
     def source_of(image_id: str) -> ImageSource:
