@@ -11,12 +11,12 @@ from napari_semiseg.viewer.review.outside import band_words, percent
 from napari_semiseg.viewer.widgets.buttons import note
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.reason_list import ReasonList
-from napari_semiseg.viewer.widgets.size_histogram import SizeHistogram
 from napari_semiseg.viewer.widgets.wheel import guard_wheel
 
 if TYPE_CHECKING:
     from napari_semiseg.runs.sizes import RegionSize, SizeReport
     from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.widgets.size_histogram import SizeHistogram
 
 _WITHIN = "All images are within their bounds."
 
@@ -33,24 +33,30 @@ class SizeRows(Fold):
         self._class.setAccessibleName("Class whose sizes are shown")
         guard_wheel(self._class)
         self._class.activated.connect(self.refresh)
-        self.histogram = SizeHistogram()
+        self._histogram: SizeHistogram | None = None
+        self._plot = QVBoxLayout()
         self.here, self.sentence, self.violators = note(), note(), note()
         self.list = ReasonList("Images outside their bounds", "size")
         self.list.chosen.connect(desk.reviewing.ranking.go)
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 0, 0, 0)
         column.setSpacing(4)
-        for widget in (
-            self._class,
-            self.histogram,
-            self.here,
-            self.sentence,
-            self.violators,
-            self.list,
-        ):
+        column.addWidget(self._class)
+        column.addLayout(self._plot)
+        for widget in (self.here, self.sentence, self.violators, self.list):
             column.addWidget(widget)
         self.set_tip("What the training knows of sizes, and which images violate it.")
         self.set_open(True)
+
+    @property
+    def histogram(self) -> SizeHistogram:
+        """The plot, made when it is first needed: its library is slow to load."""
+        if self._histogram is None:
+            from napari_semiseg.viewer.widgets.size_histogram import SizeHistogram
+
+            self._histogram = SizeHistogram()
+            self._plot.addWidget(self._histogram)
+        return self._histogram
 
     def refresh(self) -> None:
         """Show how things stand now."""
