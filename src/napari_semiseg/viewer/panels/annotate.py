@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
@@ -18,8 +17,8 @@ from napari_semiseg.viewer.classes.class_list import ClassList
 from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
+from napari_semiseg.viewer.panels.annotate_words import STATE_WORDS, where_words
 from napari_semiseg.viewer.panels.import_button import ImportButton
-from napari_semiseg.viewer.tiles.annotation_layer import IGNORE
 from napari_semiseg.viewer.tiles.importing import Importing
 from napari_semiseg.viewer.tiles.suggesting import Suggesting
 from napari_semiseg.viewer.tiles.thumbnails import Thumbnails
@@ -45,12 +44,6 @@ _OF_TILES = (
     "next tile",
 )
 _OF_OBJECTS = ("new id", "split", "merge")  # Tools for single objects.
-_STATE_WORDS = {
-    "to do": "to do",
-    "training": "done",
-    "validation": "done, for validation",
-    "no objects": "done, no objects",
-}
 
 
 class AnnotatePanel(Panel):
@@ -232,37 +225,7 @@ class AnnotatePanel(Panel):
         self._side.setToolTip(f"Side of the tiles, in pixels.{known}")
 
     def _say_where(self) -> None:
-        annotating = self._desk.annotating
-        tile = annotating.tile
-        if tile is None:
-            tiles = self._desk.tiles.book.all()
-            self._where.setText(
-                "Click a tile to label it."
-                if tiles
-                else "Let the program suggest tiles, or draw one. Then "
-                f"{self._what_to_paint()} in each tile."
-            )
-            return
-        number = annotating.annotation.number
-        n_objects = annotating.n_objects
-        if annotating.tools.semantic:
-            self._where.setText(
-                f"{tile.item.name}: {_STATE_WORDS[tile.state]}. {self._class_words()}"
-            )
-            return
-        if number == IGNORE:
-            brush = "The brush paints what is to be ignored."
-        elif not n_objects and not tile.record.finished:
-            brush = (
-                "Paint one object inside the frame, press N, paint the next one, until "
-                "all are painted."
-            )
-        else:
-            brush = f"The brush paints object {number}; N begins the next one."
-        self._where.setText(
-            f"{tile.item.name}: {_STATE_WORDS[tile.state]}, "
-            f"{counted(n_objects, 'object')}. {annotating.tools.merging.hint or brush}"
-        )
+        self._where.setText(where_words(self._desk))
 
     def _speak(self, *, of_classes: bool) -> None:
         """Call a tile without anything in it what it is."""
@@ -271,28 +234,6 @@ class AnnotatePanel(Panel):
         control = self._tile_tools["no objects"]
         control.setText(f"{words}  {KEYS['no objects'].shown}")
         self._legend.setText(_LEGEND.replace("no objects", words.lower()))
-
-    def _what_to_paint(self) -> str:
-        semantic = self._desk.annotating.tools.semantic
-        return "paint every class" if semantic else "outline every object"
-
-    def _class_words(self) -> str:
-        """What the brush paints, and how much of the tile is of which class."""
-        annotation, palette = self._desk.annotating.annotation, self._desk.palette
-        if annotation.number == IGNORE:
-            return "The brush paints what is to be ignored."
-        labels = annotation.labels
-        shares = [
-            f"{palette.name(n)} {np.count_nonzero(labels == n) / labels.size:.0%}"
-            for n in np.unique(labels[labels > 0]).tolist()
-            if n <= len(palette.names)
-        ]
-        if not shares:
-            return (
-                "Choose a class and paint all of it inside the frame, then the next "
-                "class. What is left bare is background."
-            )
-        return f"{', '.join(shares)}; the rest is background."
 
     def _allow(self) -> None:
         """Enable what can be done now; say once why the rest cannot."""
@@ -347,5 +288,5 @@ def _entry(tile: PlacedTile, noun: str) -> StripEntry:
         colour=STATE_COLOURS[tile.state],
         mark=_MARKS[tile.state],
         tip=f"{tile.item.name}, {box.size[1]} x {box.size[0]} pixels: "
-        f"{_STATE_WORDS[tile.state]}{count}",
+        f"{STATE_WORDS[tile.state]}{count}",
     )
