@@ -74,10 +74,12 @@ def verdict_of(
 
 
 def last_verdict(project_folder: Path) -> Verdict | None:
-    """The verdict on the newest run of a project that has one."""
+    """The verdict on the newest run of a project that has one; no comparison arm."""
     for run in reversed(list_runs(project_folder)):
         with contextlib.suppress(SemisegError):
             record = run.record()
+            if record.arm_of is not None:
+                continue  # It was never meant to be taken.
             found = verdict_of(
                 record.accepted, record.verdict, record.tuned_on, record.scores
             )

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import read_json
 from napari_semiseg.learning.methods import METHODS
-from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.runs.folder import RunFolder, list_runs
 from napari_semiseg.runs.launch import FROM_SCRATCH
+from napari_semiseg.runs.supervised_arm import compare_with_arm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from napari_semiseg.runs.folder import RunFolder
 
 _MOST = 20  # Models that are offered.
 
@@ -60,11 +59,16 @@ def earlier_runs(project_folder: Path) -> EarlierRuns:
 def comparison_words(runs: Sequence[RunFolder]) -> str:
     """What a method without unlabelled images reached on the newest run's tiles.
 
+    If a run was compared on purpose, what its supervised arm tells.
+
     Parameters
     ----------
     runs
         With a model, the newest first.
     """
+    if runs and (arm := runs[0].record()).arm_of is not None:
+        found = compare_with_arm(RunFolder(runs[0].path.parent / arm.arm_of))
+        return "" if found is None else found.sentence
     if not runs or runs[0].record().method in FROM_SCRATCH:
         return ""
     tiles, _ = _measured(runs[0])
