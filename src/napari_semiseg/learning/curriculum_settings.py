@@ -83,7 +83,7 @@ class CurriculumStageSettings(Frozen):
     labelled_batch: Count = Field(8, description="Labelled tiles a step")
     unlabelled_batch: Count = Field(8, description="Unlabelled tiles a step")
     size_weight: Annotated[float, Ge(0)] = Field(
-        655.0,
+        5.0,
         description="Weight of the squared violation, a share of the tile; 0 is the "
         "control arm, which learns from labelled tiles alone",
     )
@@ -177,6 +177,7 @@ _PAPER_REGRESSOR = RegressorSettings(
 _PAPER_STAGE = CurriculumStageSettings(
     labelled_batch=1,
     unlabelled_batch=1,
+    size_weight=655.0,
     measured=False,
     least_width=0.0,
     clip=None,

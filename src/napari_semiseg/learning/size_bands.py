@@ -4,7 +4,8 @@ Source: Kervadec et al. 2019, Eqs. 3 to 5. Sizes are shares of the tile here, no
 pixels: the public code divides the squared pixels by the number of pixels and weighs
 them by 0.01, of which the paper prints nothing. That is ``0.01 |Omega| v^2`` for a
 violation v in shares, 655 v^2 for the paper's tiles of 256 x 256; this number is the
-weight for tiles of any size.
+weight of preset ``paper`` for tiles of any size. In minutes of training it drowns the
+labels; ``default`` has a measured one, 5 (``docs/benchmarks.md``).
 """
 
 from __future__ import annotations
