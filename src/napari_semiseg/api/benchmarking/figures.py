@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semiseg.api.benchmarking.arms import REFERENCE_METHOD, reference_of
 from napari_semiseg.api.benchmarking.cells import Cell, CellFolder
 from napari_semiseg.api.benchmarking.sheet import load_sheet
 from napari_semiseg.api.benchmarking.tables import SCORE_WORDS
@@ -143,24 +144,35 @@ def draw_sheets(
         if (path := CellFolder.of(report, cell).sheet).is_file()
     }
     supervised = next(
-        (
-            first[arm.name]
-            for arm in arms
-            if arm.method == "supervised" and arm.name in first
-        ),
+        (arm for arm in arms if arm.method == REFERENCE_METHOD and arm.name in first),
         None,
     )
-    reference = None if supervised is None else load_sheet(supervised)["teacher"]
     for arm in arms:
-        if arm.name in first:
-            sheet = load_sheet(first[arm.name])
-            draw_sheet(folder / f"sheet-{arm.stem}.png", arm.name, sheet, reference)
+        if arm.name not in first:
+            continue
+        # A suite may have a supervised arm of another method, for all to be against.
+        beside = supervised or reference_of(arm, arms) or arm
+        reference = load_sheet(first[beside.name]) if beside.name in first else None
+        draw_sheet(
+            folder / f"sheet-{arm.stem}.png",
+            arm.name,
+            load_sheet(first[arm.name]),
+            None if reference is None else reference["teacher"],
+            beside.name,
+        )
 
 
 def draw_sheet(
-    path: Path, title: str, planes: Planes, supervised: NDArray[Any] | None
+    path: Path,
+    title: str,
+    planes: Planes,
+    reference: NDArray[Any] | None,
+    reference_name: str,
 ) -> None:
-    """One sheet of eight pictures of the same region."""
+    """One sheet of eight pictures of the same region.
+
+    ``reference`` is what another arm, the supervised one, predicts there.
+    """
     figure = _figure(11, 6)
     figure.suptitle(title)
     panels = figure.subplots(2, 4).ravel()
@@ -171,13 +183,14 @@ def draw_sheet(
         ("augmented input", _grey_or_colour(planes["augmented"]), {"cmap": "gray"}),
         ("teacher", classes(planes["teacher"]), {}),
         ("student, on augmented", classes(planes["student"]), {}),
-        ("supervised", None if supervised is None else classes(supervised), {}),
+        (reference_name, None if reference is None else classes(reference), {}),
         ("truth", classes(planes["truth"]), {}),
         ("selected mask", planes["selected"], {"cmap": "gray", "vmin": 0, "vmax": 1}),
         ("loss map", planes["loss"], {"cmap": "magma", "vmin": 0, "vmax": _LOSS_TOP}),
     ]
     for axes, (name, picture, look) in zip(panels, pictures, strict=True):
-        axes.set_axis_off()
+        axes.set_xticks([])
+        axes.set_yticks([])
         axes.set_title(name, fontsize="medium")
         if picture is not None:
             axes.imshow(picture, interpolation="nearest", **look)
