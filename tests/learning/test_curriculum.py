@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 # Whole trainings, small as they are.
 pytestmark = pytest.mark.slow
 
-STRONG = {"ramp": 0.0, "learning_rate": 0.01, "average_half_life": 0.0}
+STRONG = {
+    "size_weight": 655.0,
+    "ramp": 0.0,
+    "learning_rate": 0.01,
+    "average_half_life": 0.0,
+}
 TRAINED = {"kind": "trained", "encoder": "resnet18", "weights": "none", "batch": 2}
 
 
