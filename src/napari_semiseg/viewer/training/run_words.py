@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 _STAGES = {
     "supervised": "Learning from your labels",
     "consistency": "Learning from unlabelled images, too",
+    "co-training": "Two networks learning from each other",
+    "fixmatch": "Learning from unlabelled images, too",
+    "self-training": "A fresh network learning from pseudo-labels",
+    "reliable half": "A fresh network learning from reliable pseudo-labels",
+    "all images": "A fresh network learning from all pseudo-labels",
+    "sizes": "Learning the sizes of regions",
+    "curriculum": "Learning within the bounds of sizes",
+    "proposals": "Learning from frozen pseudo-labels",
 }
 _MAIN_SCORES = ("ap_actis", "ap", "mean_iou")
 _ENDED = {
