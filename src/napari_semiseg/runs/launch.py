@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import sys
-import time
-from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.label_counts import count_labels
 from napari_semiseg.project.project import Project
-from napari_semiseg.runs.failures import explain
+from napari_semiseg.runs.claiming import calm_threads, failure_noted
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import learned_boxes
-from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.models import read_card_json, start_folder
 from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
 from napari_semiseg.runs.supervised_arm import arm_of, check_comparable, create_arm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from napari_semiseg.geometry import ImageSource
@@ -33,7 +26,6 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.record import RunRecord
 
 _LOG = logging.getLogger(__name__)
-_LIBRARIES = ("napari-semiseg", "torch", "segmentation-models-pytorch", "numpy")
 FROM_SCRATCH = ("supervised",)
 """Methods that are a comparison arm, which always starts from the encoder weights."""
 
@@ -93,7 +85,7 @@ def train(
     project = Project.open(project_folder)
     if run is None:
         run = RunFolder.create(project.folder, _seeded(settings, seed).name)
-    with run.lock(), _failure_noted(run), _calm_threads(run, threads):
+    with run.lock(), failure_noted(run), calm_threads(run, threads):
         if run.checkpoint is not None:
             record = _resume(run, project, device, on_event)
         else:
@@ -205,7 +197,7 @@ def _train_arm(
                 "this part can be stopped."
             )
             on_event({"event": "arm", "run": arm.id, "sentence": sentence})
-        with arm.lock(), _failure_noted(arm), _calm_threads(arm, None):
+        with arm.lock(), failure_noted(arm), calm_threads(arm, None):
             training = Training(load_inputs(arm, project), settings, device=device)
             _note(arm, training, "scratch")
             hashes = arm.record().inputs
@@ -255,49 +247,6 @@ def _run(
     return record
 
 
-@contextlib.contextmanager
-def _failure_noted(run: RunFolder) -> Iterator[None]:
-    """Claim the run; note in its record why it could not begin."""
-    asked = run.record().asked if run.record().state == "starting" else time.time()
-    run.update(
-        state="starting", process=this_process(), asked=asked, versions=_versions()
-    )
-    try:
-        yield
-    except Exception as error:
-        failure = explain(error, run)
-        with contextlib.suppress(SemisegError, OSError):
-            run.update(
-                state="failed",
-                failure=failure.sentence,
-                failure_kind=failure.kind,
-                ended=datetime.now(UTC).isoformat(),
-            )
-        raise
-
-
-@contextlib.contextmanager
-def _calm_threads(run: RunFolder, threads: int | None) -> Iterator[None]:
-    """Set and store the number of threads: other numbers give other bits."""
-    # Threads that spin while they wait cost ten times the time; they can be told not to
-    # only before torch loads. In a notebook it may be too late: then one must do.
-    spinning = "torch" in sys.modules and "OMP_WAIT_POLICY" not in os.environ
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
-
-    from napari_semiseg.learning.devices import cpu_threads
-
-    before = torch.get_num_threads()
-    usual = 1 if spinning else cpu_threads()
-    chosen = threads or run.record().threads or usual
-    run.update(threads=chosen)
-    torch.set_num_threads(chosen)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _seeded(settings: Settings | None, seed: int | None) -> Settings:
     if settings is None:
         raise SemisegError(
@@ -305,11 +254,3 @@ def _seeded(settings: Settings | None, seed: int | None) -> Settings:
             "to resume. Start a new run."
         )
     return settings if seed is None else settings.model_copy(update={"seed": seed})
-
-
-def _versions() -> dict[str, str]:
-    found: dict[str, Any] = {"python": sys.version.split()[0]}
-    for name in _LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
