@@ -13,7 +13,8 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.project.accepting import accept_objects
 from napari_semiseg.project.annotation import Annotation
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import Corrections, CorrectionStore
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.owners import Owner
 
 if TYPE_CHECKING:

@@ -16,11 +16,8 @@ from napari_semiseg.api.merging import with_own_classes
 from napari_semiseg.files import read_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import (
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.labelled import labelled_areas
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project

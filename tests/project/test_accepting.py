@@ -9,11 +9,8 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.accepting import accept_objects, accept_tile, open_tile
 from napari_semiseg.project.annotations import Annotation, AnnotationStore
-from napari_semiseg.project.corrections import (
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.labelled import joined, labelled_areas
 from napari_semiseg.project.owners import Owner
 

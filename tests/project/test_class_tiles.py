@@ -14,12 +14,8 @@ from napari_semiseg.project.class_tiles import (
     load_class_tile,
     open_class_tile,
 )
-from napari_semiseg.project.corrections import (
-    UNSET_CLASS,
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project
 

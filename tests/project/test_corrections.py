@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project import corrections
-from napari_semiseg.project.corrections import (
-    UNSET_CLASS,
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.tile_files import write_layers
 from napari_semiseg.segmentation.trust import Trust

@@ -7,7 +7,8 @@ import pytest
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.accepting import accept_objects
-from napari_semiseg.project.corrections import UNSET_CLASS, CorrectionStore
+from napari_semiseg.project.correction_planes import UNSET_CLASS
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.giving_back import give_back
 from napari_semiseg.project.owners import Owner
 

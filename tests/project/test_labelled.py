@@ -12,12 +12,8 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.project import corrections, labelled
 from napari_semiseg.project.accepting import accept_objects
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import (
-    UNSET_CLASS,
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.labelled import LabelledArea, joined, labelled_areas
 from napari_semiseg.project.owners import Owner
 

@@ -9,11 +9,8 @@ import tifffile
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import (
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.label_counts import LabelCounts, count_labels
 from napari_semiseg.project.labelling_time import ActivityClock, LabellingTime
 from napari_semiseg.project.owners import Owner

@@ -11,7 +11,8 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import read_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
-from napari_semiseg.project.corrections import Corrections, CorrectionStore
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.runs.control import send, send_preview
 from napari_semiseg.runs.events import EventFollower

@@ -10,7 +10,8 @@ from projects import make_project
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import Corrections, CorrectionStore
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.folder import RunFolder

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_semiseg.geometry import ImageSource
-    from napari_semiseg.project.corrections import Corrections
+    from napari_semiseg.project.correction_planes import Corrections
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
     from napari_semiseg.runs.serving import RunningServer

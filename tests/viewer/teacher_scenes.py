@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.project.corrections import Corrections
+from napari_semiseg.project.correction_planes import Corrections
 from napari_semiseg.viewer.teacher.human_planes import HumanPlanes
 from napari_semiseg.viewer.teacher.strokes import Stroke
 from napari_semiseg.viewer.teacher.teacher_ids import FreshIds

@@ -7,7 +7,7 @@ import pytest
 from teacher_scenes import DISCS, SHAPE, answer, dab, id_at, see
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.project.corrections import UNSET_CLASS, Corrections
+from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.viewer.teacher.finished_tiles import FinishedTile, shown_apart
 from napari_semiseg.viewer.teacher.human_planes import HumanPlanes

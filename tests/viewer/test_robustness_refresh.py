@@ -10,7 +10,7 @@ from hands import Hands
 from rig import OPEN_TILE, WatchedRun, dab, refresh, saved
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.project.corrections import UNSET_CLASS
+from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.trust import Trust
 

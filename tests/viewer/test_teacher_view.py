@@ -7,7 +7,7 @@ import pytest
 from teacher_scenes import DISCS, SHAPE, answer, dab, disc, id_at, make_view, see
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.project.corrections import UNSET_CLASS
+from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.classes import BOUNDARY, INTERIOR, class_targets
 from napari_semiseg.segmentation.watershed import Thresholds

@@ -11,7 +11,8 @@ import scipy
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotation import classes_in
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import UNSET_CLASS, CorrectionStore
+from napari_semiseg.project.correction_planes import UNSET_CLASS
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.owners import merge
 
 if TYPE_CHECKING:

@@ -12,12 +12,8 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotation import Annotation, box_words, classes_in
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import (
-    UNSET_CLASS,
-    Corrections,
-    CorrectionStore,
-    ObjectRecord,
-)
+from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.labelled import finished_ground
 from napari_semiseg.project.locks import annotation_change
 from napari_semiseg.project.owners import Owner, merge

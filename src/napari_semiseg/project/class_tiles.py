@@ -9,7 +9,8 @@ import numpy as np
 from napari_semiseg.project.accepting import open_tile
 from napari_semiseg.project.annotation import Annotation, classes_in
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import UNSET_CLASS, CorrectionStore
+from napari_semiseg.project.correction_planes import UNSET_CLASS
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.locks import annotation_change
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a person decided outside tiles: objects, classes and trust, pixel by pixel.
+"""What a person decided outside tiles, on disk.
 
 Stored in blocks, of which a stroke changes few: an image may have 20,000 x 20,000
 pixels, and hardly any of them are corrected.
@@ -7,8 +7,7 @@ pixels, and hardly any of them are corrected.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
@@ -16,13 +15,14 @@ from pydantic import Field
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import make_folder, write_json
 from napari_semiseg.geometry import Box
+from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
 from napari_semiseg.project.locks import annotation_change
 from napari_semiseg.project.migrations import (
     CORRECTIONS_MIGRATIONS,
     CORRECTIONS_VERSION,
     read_record,
 )
-from napari_semiseg.project.owners import Owner
+from napari_semiseg.project.owners import Owner  # noqa: TC001 (pydantic reads it)
 from napari_semiseg.project.records import FrozenRecord
 from napari_semiseg.project.tile_files import (
     box_of,
@@ -36,13 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
-
-UNSET_CLASS = 255
-"""Value of the plane ``classes`` where nobody gave the pixel a class."""
 
 _KIND = "block"  # First word of the names of its files.
 _BLOCK = (64, 512, 512)  # Pixels along z, y, x: written within some milliseconds.
@@ -68,68 +63,6 @@ class CorrectionList(FrozenRecord):
     shape: tuple[int, ...]
     next_id: int = 1
     objects: dict[int, ObjectRecord] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Corrections:
-    """Decisions about the pixels of a box, in planes that know nothing of each other.
-
-    Attributes
-    ----------
-    instances
-        int32 ``(*S)``: ids >= 1, 0 no object, -1 ignore; a decision only where
-        ``owners`` names somebody.
-    owners
-        uint8 ``(*S)``, values of `Owner`; NOBODY where nothing is decided (unset).
-    classes
-        uint8 ``(*S)``: the class a person gave a pixel, `UNSET_CLASS` elsewhere. Of
-        objects: 0 background, 1 interior, 2 boundary; of a semantic task: 0 background,
-        then the project's classes. Unset when not given.
-    trust
-        uint8 ``(*S)``, values of `Trust`: whether a pixel's pseudo-label shall count.
-        Unset when not given.
-    """
-
-    instances: NDArray[np.int32]
-    owners: NDArray[np.uint8]
-    classes: NDArray[np.uint8] = None  # type: ignore[assignment]
-    trust: NDArray[np.uint8] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        shape = self.instances.shape
-        if self.classes is None:
-            unset = np.full(shape, UNSET_CLASS, np.uint8)
-            object.__setattr__(self, "classes", unset)
-        if self.trust is None:
-            object.__setattr__(self, "trust", np.zeros(shape, np.uint8))
-
-    @classmethod
-    def unset(cls, box: Box) -> Corrections:
-        """No decision about any pixel of a box."""
-        return cls(np.zeros(box.size, np.int32), np.zeros(box.size, np.uint8))
-
-    @property
-    def planes(self) -> tuple[NDArray[Any], ...]:
-        """All planes, in the order in which they are stored."""
-        return self.instances, self.owners, self.classes, self.trust
-
-    @property
-    def claimed(self) -> NDArray[np.bool_]:
-        """Where no model may write."""
-        return self.owners >= Owner.ACCEPTED
-
-    @property
-    def background(self) -> NDArray[np.bool_]:
-        """Where a person says that there is no object."""
-        found: NDArray[np.bool_] = (self.owners == Owner.HUMAN) & (self.instances == 0)
-        return found
-
-    @property
-    def ignored(self) -> NDArray[np.bool_]:
-        """Where a person wants nothing to be learned."""
-        left_out: NDArray[np.bool_] = self.claimed & (self.instances < 0)
-        left_out |= self.owners == Owner.IGNORED
-        return left_out
 
 
 class CorrectionStore:
@@ -164,7 +97,7 @@ class CorrectionStore:
         for block in _blocks(box, item.shape):
             part = self._block(item, block)
             if part is not None:
-                _copy(part, block, found, box)
+                part.copy_to(found, block, box)
         return found
 
     def blocks(self, item: ImageItem) -> Iterator[tuple[Box, Corrections]]:
@@ -202,8 +135,8 @@ class CorrectionStore:
                 old = self._block(item, block)
                 new = Corrections.unset(block)
                 if old is not None:
-                    _copy(old, block, new, block)
-                _copy(corrections, box, new, block)
+                    old.copy_to(new, block, block)
+                corrections.copy_to(new, box, block)
                 self._keep(item, block, old, new)
 
     def _keep(
@@ -212,9 +145,9 @@ class CorrectionStore:
         """Write what changed; a block without a decision has no file."""
         path = self._folder(item) / tile_name(_KIND, block)
         unset = Corrections.unset(block)
-        if _equal(new, unset):
+        if new.same(unset):
             path.unlink(missing_ok=True)
-        elif not _equal(new, old or unset):
+        elif not new.same(old or unset):
             write_layers(path, new.planes)
 
     def _check_classes(self, corrections: Corrections) -> None:
@@ -286,17 +219,3 @@ def _blocks(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:
     )
     for origin in itertools.product(*ranges):
         yield Box(origin, steps).clip(shape)
-
-
-def _copy(source: Corrections, source_box: Box, target: Corrections, box: Box) -> None:
-    """Copy the pixels that two boxes share."""
-    shared = source_box.intersection(box)
-    there = shared.relative_to(source_box).slices
-    here = shared.relative_to(box).slices
-    for old, new in zip(source.planes, target.planes, strict=True):
-        new[here] = old[there]
-
-
-def _equal(one: Corrections, other: Corrections) -> bool:
-    pairs = zip(one.planes, other.planes, strict=True)
-    return all(np.array_equal(a, b) for a, b in pairs)

@@ -12,7 +12,8 @@ import scipy
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotation import Annotation
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import UNSET_CLASS, CorrectionStore
+from napari_semiseg.project.correction_planes import UNSET_CLASS
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.segmentation.classes import mark_cut_edges
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semiseg.project.corrections import Corrections, ObjectRecord
+    from napari_semiseg.project.correction_planes import Corrections
+    from napari_semiseg.project.corrections import ObjectRecord
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem, Task, TileRecord
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semiseg.project.corrections import UNSET_CLASS, ObjectRecord
+from napari_semiseg.project.correction_planes import UNSET_CLASS
+from napari_semiseg.project.corrections import ObjectRecord
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.trust import Trust
 from napari_semiseg.viewer.teacher.journal import Patch, Step, hull

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semiseg.project.corrections import UNSET_CLASS
+from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.classes import BACKGROUND, IGNORE, class_targets
 from napari_semiseg.segmentation.trust import Trust

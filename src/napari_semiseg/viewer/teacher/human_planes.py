@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
-    from napari_semiseg.project.corrections import Corrections, ObjectRecord
+    from napari_semiseg.project.correction_planes import Corrections
+    from napari_semiseg.project.corrections import ObjectRecord
     from napari_semiseg.viewer.teacher.finished_tiles import FinishedTile
     from napari_semiseg.viewer.teacher.journal import Plane, Step
 

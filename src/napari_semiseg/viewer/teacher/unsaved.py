@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
-from napari_semiseg.project.corrections import Corrections, CorrectionStore
+from napari_semiseg.project.correction_planes import Corrections
+from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.labelled import joined
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from napari_semiseg.project.accepting import open_tile
 from napari_semiseg.project.annotation import Annotation, classes_in
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.class_tiles import load_class_tile, open_class_tile
-from napari_semiseg.project.corrections import UNSET_CLASS
+from napari_semiseg.project.correction_planes import UNSET_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
