@@ -72,9 +72,13 @@ class LabelledSettings(Frozen):
 
 
 class StrongViewSettings(Frozen):
-    """Strong augmentation of unlabelled tiles, on top of the weak view."""
+    """Strong augmentation of unlabelled tiles, on top of the weak view.
 
-    intensity: IntensitySettings = IntensitySettings()
+    Its strength is that of ST++'s colour jitter; twice as much, which ACTIS has, made
+    bright-field images black, and every student worse.
+    """
+
+    intensity: IntensitySettings = IntensitySettings(strength=0.5)
     grey: Fraction = Field(
         0.0, description="Chance that a colour image (3 channels) is made grey"
     )
