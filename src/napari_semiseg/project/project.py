@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.files import make_folder, write_json
+from napari_semiseg.files import make_folder
 from napari_semiseg.project.catalogue import (
     AddedImages,
     SkippedImage,
@@ -15,12 +15,7 @@ from napari_semiseg.project.catalogue import (
     fitting,
 )
 from napari_semiseg.project.labels_there import is_labelled
-from napari_semiseg.project.locks import PROJECT_FILE, project_lock
-from napari_semiseg.project.migrations import (
-    PROJECT_MIGRATIONS,
-    PROJECT_VERSION,
-    read_record,
-)
+from napari_semiseg.project.locks import PROJECT_FILE
 from napari_semiseg.project.opening import ImageOpener
 from napari_semiseg.project.places import (
     expand,
@@ -29,6 +24,7 @@ from napari_semiseg.project.places import (
     moved,
     possible_places,
 )
+from napari_semiseg.project.project_file import KeptFile, read_project
 from napari_semiseg.project.records import ImageItem, ProjectFile, class_names
 from napari_semiseg.project.reduction import at_reduction
 from napari_semiseg.project.sources import NormalisedSource
@@ -55,7 +51,7 @@ class Project:
 
     def __init__(self, folder: Path, file: ProjectFile) -> None:
         self.folder = folder
-        self._file = file
+        self._kept = KeptFile(folder, file)
         self._opener = ImageOpener(folder)
 
     @classmethod
@@ -86,7 +82,7 @@ class Project:
         make_folder(place)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         project = cls(place, ProjectFile(task=task, classes=names, created=created))
-        project._write(project._file)
+        project._kept.write(project._kept.file)
         return project
 
     @classmethod
@@ -105,22 +101,22 @@ class Project:
                 f"{place} is not a project: it holds no {FILE_NAME}. "
                 "Make one with: napari-semiseg init PROJECT IMAGE..."
             )
-        return cls(place, _read(place))
+        return cls(place, read_project(place))
 
     @property
     def task(self) -> Task:
         """``instances`` or ``semantic``."""
-        return self._file.task
+        return self._kept.file.task
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, without the background."""
-        return self._file.classes
+        return self._kept.file.classes
 
     @property
     def images(self) -> tuple[ImageItem, ...]:
         """All images and frames, in the order they were added."""
-        return self._file.images
+        return self._kept.file.images
 
     @property
     def reduction(self) -> int:
@@ -130,7 +126,7 @@ class Project:
     @property
     def settings(self) -> Mapping[str, JsonValue]:
         """Choices that belong to the project, by name."""
-        return self._file.settings
+        return self._kept.file.settings
 
     def image(
         self, name: str | Path | ImageItem, frame: int | None = None
@@ -184,11 +180,11 @@ class Project:
                 read.append(items)
             except SemisegError as error:
                 skipped.append(SkippedImage(path, str(error), error))
-        with project_lock(self.folder):
-            present = self.reload().images
+        with self._kept.change() as change:
+            present = self.images
             joined = fitting(read, present, self.folder)
             if joined.added:
-                self._write(self._with_images((*present, *joined.added)))
+                change["images"] = (*present, *joined.added)
         return AddedImages(joined.added, (*skipped, *joined.skipped))
 
     def frame(self, item: ImageItem) -> LazyFrame:
@@ -264,21 +260,19 @@ class Project:
     def change_classes(self, classes: Sequence[str]) -> None:
         """Rename classes, or add some behind them; none goes, as labels name it."""
         names = class_names(classes)
-        with project_lock(self.folder):
-            if len(names) < len(self.reload().classes):
+        with self._kept.change() as change:
+            if len(names) < len(self.classes):
                 raise SemisegError("A class cannot be removed: labels may be of it.")
-            self._write(self._file.model_copy(update={"classes": names}))
+            change["classes"] = names
 
     def update_settings(self, **settings: JsonValue) -> None:
         """Change some of the project's settings."""
-        with project_lock(self.folder):
-            changed = {**self.reload().settings, **settings}
-            self._write(self._file.model_copy(update={"settings": changed}))
+        with self._kept.change() as change:
+            change["settings"] = {**self.settings, **settings}
 
     def reload(self) -> ProjectFile:
         """Read ``project.json`` again, which another program may have changed."""
-        self._file = _read(self.folder)
-        return self._file
+        return self._kept.reload()
 
     def _scale_for_new(self, reduction: int | None) -> int:
         if reduction is not None and self.images and reduction != self.reduction:
@@ -289,18 +283,5 @@ class Project:
         return reduction or self.reduction
 
     def _change_images(self, change: Callable[[ImageItem], ImageItem]) -> None:
-        with project_lock(self.folder):
-            self._write(self._with_images(map(change, self.reload().images)))
-
-    def _with_images(self, images: Iterable[ImageItem]) -> ProjectFile:
-        return self._file.model_copy(update={"images": tuple(images)})
-
-    def _write(self, file: ProjectFile) -> None:
-        """The one place that writes ``project.json``."""
-        write_json(self.folder / FILE_NAME, file.model_dump(mode="json"))
-        self._file = file
-
-
-def _read(folder: Path) -> ProjectFile:
-    path = folder / FILE_NAME
-    return read_record(path, ProjectFile, PROJECT_VERSION, PROJECT_MIGRATIONS)
+        with self._kept.change() as changes:
+            changes["images"] = tuple(map(change, self.images))
