@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import ArraySource, Box
-from napari_semiseg.learning.fixmatch import Thresholds, consistency_loss
+from napari_semiseg.learning.filters import CappedFilter
+from napari_semiseg.learning.fixmatch import consistency_loss
 from napari_semiseg.learning.fixmatch_st import shares
 from napari_semiseg.learning.fixmatch_st_settings import FixMatchSettings
 from napari_semiseg.learning.learner import Learner
@@ -155,29 +156,29 @@ def pseudo(label: torch.Tensor, confidence: torch.Tensor) -> PseudoLabels:
 
 
 def test_one_threshold_for_all_classes():
-    tau = Thresholds(3, FixMatchSettings(class_wise=False))
+    tau = CappedFilter(3, FixMatchSettings(class_wise=False))
     label = torch.tensor([[0, 1, 2, 2]])
     confidence = torch.tensor([[0.95, 0.949, 0.96, 0.5]])
     tau.update(pseudo(label, confidence), torch.ones(1, 4, dtype=torch.bool))
-    assert tau.values == [0.95] * 3
+    assert tau.thresholds == [0.95] * 3
     # >=, as in the code of FixMatch.
     assert tau.select(label, confidence).tolist() == [[True, False, True, False]]
 
 
 def test_a_doubtful_class_has_a_threshold_of_its_own():
     """The smaller of tau and the percentile of the class's confidences."""
-    tau = Thresholds(3, FixMatchSettings(quantile=0.25))
+    tau = CappedFilter(3, FixMatchSettings(quantile=0.25))
     label = torch.arange(2).repeat_interleave(101)[None]
     confidence = torch.cat([torch.linspace(0.9, 1, 101), torch.linspace(0.4, 0.8, 101)])
     valid = torch.ones(1, 202, dtype=torch.bool)
     tau.update(pseudo(label, confidence[None]), valid)
-    assert tau.values == pytest.approx([0.925, 0.5, 0.95], abs=1e-6)
+    assert tau.thresholds == pytest.approx([0.925, 0.5, 0.95], abs=1e-6)
     chosen = tau.select(label, confidence[None])[0]
     assert chosen[101:].float().mean().item() == pytest.approx(0.75, abs=0.02)
     certain = pseudo(label, torch.full((1, 202), 0.999))
     for _ in range(500):
         tau.update(certain, valid)
-    assert tau.values == [0.95] * 3
+    assert tau.thresholds == [0.95] * 3
 
 
 def test_the_weight_rises_after_the_warm_up(training_set):
@@ -223,7 +224,8 @@ def test_reports(training_set):
     assert all("unsupervised" in r.losses for r in reports[3:])
     assert all(0 <= r.coverage <= 1 for r in reports[3:])
     assert [(r.forwards, r.samples) for r in reports[2:4]] == [(1, 2), (2, 6)]
-    assert training.model().card.selection == tuple(training.stage.thresholds.values)
+    selection = training.model().card.selection
+    assert selection == tuple(training.stage.thresholds.thresholds)
 
 
 def test_the_control_arm_has_no_unlabelled_loss(training_set):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_semiseg.learning.fixmatch_st_settings import FixMatchSettings
     from napari_semiseg.learning.pseudo_labels import PseudoLabels
     from napari_semiseg.learning.settings import ConsistencyStageSettings
 
@@ -128,3 +129,48 @@ class AdaptiveFilter:
 
     def _followed(self, before: float | None, seen: float) -> float:
         return seen if before is None else before * self.decay + seen * (1 - self.decay)
+
+
+class CappedFilter:
+    """A percentile filter that never asks for more than ``tau``.
+
+    FixMatch has one threshold for all, ``tau``. A thin boundary is seldom that certain:
+    all of it would be left out, and objects that touch be taught to merge. Class-wise,
+    ``tau_c = min(tau, p_c)`` with ``p_c`` the running percentile of class c's own
+    confidences: the more certain share of each class always counts.
+    """
+
+    def __init__(self, n_classes: int, settings: FixMatchSettings) -> None:
+        self.settings = settings
+        self.percentiles = PercentileFilter(
+            n_classes,
+            settings.quantile,
+            settings.quantile_decay,
+            bias_correction=True,
+        )
+
+    @property
+    def thresholds(self) -> list[float]:
+        """``tau_c`` of each class; ``tau`` of one not seen yet."""
+        highest = self.settings.threshold
+        return [
+            highest if p is None else min(highest, p)
+            for p in self.percentiles.thresholds
+        ]
+
+    def update(self, pseudo: PseudoLabels, valid: Tensor) -> None:
+        """Take a batch's percentiles into the running mean; bool ``(B, *S)``."""
+        if self.settings.class_wise:
+            self.percentiles.update(pseudo, valid)
+
+    def select(self, label: Tensor, confidence: Tensor) -> Tensor:
+        """Mask of the confident pixels, bool of ``label``'s shape."""
+        return at_least(self.thresholds, label, confidence)
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return self.percentiles.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self.percentiles.load_state(state)

@@ -1,7 +1,7 @@
-"""The first stage of FixMatch-ST: labelled tiles, with FixMatch or without.
+"""The first stage of FixMatch-ST with FixMatch: labelled and unlabelled tiles.
 
 Source: Luu et al., Algorithm 1 and section 4.2. Labelled tiles under weak augmentation
-are learned by cross-entropy. With FixMatch the network predicts weak views of
+are learned by cross-entropy, as in `labelled_stage`. The network predicts weak views of
 unlabelled tiles; its confident classes are the targets of strong views of the same
 tiles.
 
@@ -31,106 +31,20 @@ from napari_semiseg.learning.class_head import (
     taught_terms,
 )
 from napari_semiseg.learning.devices import place_images, precision
-from napari_semiseg.learning.learner import Learner
+from napari_semiseg.learning.filters import CappedFilter
+from napari_semiseg.learning.labelled_stage import LabelledStage
 from napari_semiseg.learning.losses import Losses, cross_entropy, supervised_loss
-from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
-from napari_semiseg.learning.reliability import keep_checkpoint
+from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.strong_views import TaughtTiles, strong_view
-from napari_semiseg.learning.supervised import draw_tiles
+from napari_semiseg.learning.supervised import labelled_losses
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from napari_semiseg.learning.equipment import Equipment
-    from napari_semiseg.learning.fixmatch_st_settings import (
-        FixMatchSettings,
-        FixMatchStSettings,
-    )
-    from napari_semiseg.learning.supervised import LabelledTiles
-
-
-class LabelledStage:
-    """Learns from the labelled tiles alone (SupOnly)."""
-
-    name = "supervised"
-
-    def __init__(
-        self, equipment: Equipment, settings: FixMatchStSettings, n_steps: int
-    ) -> None:
-        self.equipment = equipment
-        self.settings = settings
-        self.n_steps = n_steps
-        self.learner = Learner(equipment.network, settings.learner)
-        self.optimizers = (self.learner.optimizer,)
-        self.class_weights = equipment.class_weights(settings.labelled.class_weights)
-
-    @property
-    def predictor(self) -> nn.Module:
-        """The network whose predictions count."""
-        return self.learner.predictor
-
-    @property
-    def selection(self) -> tuple[float | None, ...] | None:
-        """No unlabelled pixel is in this loss."""
-        return None
-
-    def rate(self, step: int) -> float:
-        """By the schedule, over the stage."""
-        return self.learner.rate(step / self.n_steps)
-
-    @property
-    def cost(self) -> tuple[int, int]:
-        """Forward passes and samples through a network in one step."""
-        return 1, self.equipment.batch(self.settings.supervised_batch)
-
-    def losses(self, step: int) -> Losses:
-        """``CE(f(W(x)), y)`` of one batch."""
-        tiles = self.draw_labelled(self.settings.supervised_batch, smallest=2)
-        return self.supervised(tiles)
-
-    def supervised(self, tiles: LabelledTiles) -> Losses:
-        """Weighted cross-entropy over the annotated pixels.
-
-        Where objects have classes, that of the class head inside them is added.
-        """
-        tools = self.equipment
-        logits, of_kinds = tools.outputs(tools.network, tiles.image)
-        loss = supervised_loss(logits, tiles.target, self.class_weights)
-        return Losses({"supervised": loss, **class_terms(of_kinds, tiles.kinds)})
-
-    def draw_labelled(self, wanted: int, smallest: int = 1) -> LabelledTiles:
-        """Labelled tiles under weak augmentation, and their targets."""
-        labelled = self.settings.labelled
-        return draw_tiles(
-            self.equipment,
-            self.equipment.batch(wanted, smallest),
-            self.settings.boundary,
-            labelled.geometry,
-            labelled.intensity,
-        )
-
-    def after_step(self, step: int) -> None:
-        """Let the mean follow; keep what ST++ compares later."""
-        self.learner.follow(self.n_steps)
-        if self.settings.self_training == "st++":
-            keep_checkpoint(
-                self.equipment.handed_on,
-                self.predictor,
-                (step + 1) / self.n_steps,
-                self.settings.reliability.checkpoints,
-            )
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint, besides network and optimiser."""
-        return self.learner.state()
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`."""
-        self.learner.load_state(state)
+    from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
 
 
 class FixMatchStage(LabelledStage):
@@ -143,8 +57,8 @@ class FixMatchStage(LabelledStage):
     ) -> None:
         super().__init__(equipment, settings, n_steps)
         self.consistency = settings.fixmatch
-        self.thresholds = Thresholds(equipment.n_classes, settings.fixmatch)
-        self.kind_thresholds = Thresholds(equipment.n_kinds, settings.fixmatch)
+        self.thresholds = CappedFilter(equipment.n_classes, settings.fixmatch)
+        self.kind_thresholds = CappedFilter(equipment.n_kinds, settings.fixmatch)
         self.done = 0
 
     @property
@@ -155,7 +69,7 @@ class FixMatchStage(LabelledStage):
     @property
     def selection(self) -> tuple[float | None, ...] | None:
         """From which confidence of each class the loss trusts a pixel now."""
-        return None if self.warming_up else tuple(self.thresholds.values)
+        return None if self.warming_up else tuple(self.thresholds.thresholds)
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -180,7 +94,7 @@ class FixMatchStage(LabelledStage):
         tiles = self.draw_labelled(self.consistency.labelled_batch)
         weight = self.unlabelled_weight(step)
         if not weight:
-            return self.supervised(tiles)
+            return labelled_losses(self.equipment, tiles, self.class_weights)
         strong = self.draw_unlabelled()
         tools, n = self.equipment, len(tiles.image)
         logits, of_kinds = tools.outputs(
@@ -264,17 +178,17 @@ class FixMatchStage(LabelledStage):
         """For a checkpoint, besides network and optimiser."""
         return {
             "learner": self.learner.state(),
-            "thresholds": self.thresholds.percentiles.state(),
-            "kind_thresholds": self.kind_thresholds.percentiles.state(),
+            "thresholds": self.thresholds.state(),
+            "kind_thresholds": self.kind_thresholds.state(),
             "done": self.done,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
         self.learner.load_state(state["learner"])
-        self.thresholds.percentiles.load_state(state["thresholds"])
+        self.thresholds.load_state(state["thresholds"])
         if "kind_thresholds" in state:  # Not so before objects had classes.
-            self.kind_thresholds.percentiles.load_state(state["kind_thresholds"])
+            self.kind_thresholds.load_state(state["kind_thresholds"])
         self.done = state["done"]
 
 
@@ -290,43 +204,3 @@ def consistency_loss(logits: Tensor, taught: TaughtTiles) -> Tensor:
     """
     error = cross_entropy(logits, taught.label) * taught.selected
     return error.sum() / taught.valid.sum().clamp_min(1)
-
-
-class Thresholds:
-    """From which confidence of each class a pseudo-label counts.
-
-    FixMatch has one for all, ``tau``. A thin boundary is seldom that certain: all of it
-    would be left out, and objects that touch be taught to merge. Class-wise,
-    ``tau_c = min(tau, p_c)`` with ``p_c`` the running percentile of class c's own
-    confidences: the more certain share of each class always counts.
-    """
-
-    def __init__(self, n_classes: int, settings: FixMatchSettings) -> None:
-        self.settings = settings
-        self.percentiles = PercentileFilter(
-            n_classes,
-            settings.quantile,
-            settings.quantile_decay,
-            bias_correction=True,
-        )
-
-    @property
-    def values(self) -> Sequence[float]:
-        """``tau_c`` of each class; ``tau`` of one not seen yet."""
-        highest = self.settings.threshold
-        return [
-            highest if p is None else min(highest, p)
-            for p in self.percentiles.thresholds
-        ]
-
-    def update(self, pseudo: PseudoLabels, valid: Tensor) -> None:
-        """Take a batch's percentiles into the running mean; bool ``(B, *S)``."""
-        if self.settings.class_wise:
-            self.percentiles.update(pseudo, valid)
-
-    def select(self, label: Tensor, confidence: Tensor) -> Tensor:
-        """Mask of the confident pixels, bool of ``label``'s shape."""
-        limits = torch.tensor(
-            self.values, device=confidence.device, dtype=confidence.dtype
-        )
-        return confidence >= limits[label]

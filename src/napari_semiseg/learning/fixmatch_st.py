@@ -68,12 +68,14 @@ def shares(n_steps: int, n_students: int, first: float | None) -> list[int]:
 def _make(
     settings: FixMatchStSettings, n_steps: int, name: str, tools: Equipment
 ) -> Stage:
-    from napari_semiseg.learning import fixmatch, self_training
+    from napari_semiseg.learning import self_training
+    from napari_semiseg.learning.fixmatch import FixMatchStage
+    from napari_semiseg.learning.labelled_stage import LabelledStage
 
     if name == "supervised":
-        return fixmatch.LabelledStage(tools, settings, n_steps)
+        return LabelledStage(tools, settings, n_steps)
     if name == "fixmatch":
-        return fixmatch.FixMatchStage(tools, settings, n_steps)
+        return FixMatchStage(tools, settings, n_steps)
     students = {
         "self-training": self_training.SelfTrainingStage,
         "reliable half": self_training.ReliableStage,

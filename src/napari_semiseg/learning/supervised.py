@@ -86,10 +86,7 @@ class SupervisedStage:
 
         Where objects have classes, that of the class head inside them is added.
         """
-        image, target, kinds = self.draw()
-        logits, of_kinds = self.equipment.outputs(self.equipment.network, image)
-        supervised = supervised_loss(logits, target, self.class_weights)
-        return Losses({"supervised": supervised, **class_terms(of_kinds, kinds)})
+        return labelled_losses(self.equipment, self.draw(), self.class_weights)
 
     def draw(self) -> LabelledTiles:
         """A batch of augmented tiles with their targets."""
@@ -136,6 +133,19 @@ class LabelledTiles(NamedTuple):
     image: Tensor
     target: Tensor
     kinds: Tensor | None
+
+
+def labelled_losses(
+    equipment: Equipment, tiles: LabelledTiles, class_weights: Tensor
+) -> Losses:
+    """Weighted cross-entropy over the annotated pixels of labelled tiles alone.
+
+    Where objects have classes, that of the class head inside them is added.
+    ``class_weights`` is float ``(K,)``.
+    """
+    logits, of_kinds = equipment.outputs(equipment.network, tiles.image)
+    loss = supervised_loss(logits, tiles.target, class_weights)
+    return Losses({"supervised": loss, **class_terms(of_kinds, tiles.kinds)})
 
 
 def draw_tiles(
