@@ -68,7 +68,7 @@ def shares(n_steps: int, n_students: int, first: float | None) -> list[int]:
 def _make(
     settings: FixMatchStSettings, n_steps: int, name: str, tools: Equipment
 ) -> Stage:
-    from napari_semiseg.learning import self_training
+    from napari_semiseg.learning import self_training, self_training_rounds
     from napari_semiseg.learning.fixmatch import FixMatchStage
     from napari_semiseg.learning.labelled_stage import LabelledStage
 
@@ -78,7 +78,7 @@ def _make(
         return FixMatchStage(tools, settings, n_steps)
     students = {
         "self-training": self_training.SelfTrainingStage,
-        "reliable half": self_training.ReliableStage,
-        "all images": self_training.AllImagesStage,
+        "reliable half": self_training_rounds.ReliableStage,
+        "all images": self_training_rounds.AllImagesStage,
     }
     return students[name](tools, settings, n_steps, name)

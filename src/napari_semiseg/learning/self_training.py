@@ -1,13 +1,10 @@
-"""Self-training: a fresh student of labels and pseudo-labels (ST, ST++).
+"""Self-training: a fresh student of labels and pseudo-labels (ST).
 
 Source: Luu et al., section 3, and the public code of ST++ (Yang et al. 2022). The best
 network of the stage before labels the unlabelled images once for all, whole, by the sum
 of its probabilities over views; a network made anew learns both kinds of labels by one
-mean of the cross-entropy. Only unlabelled tiles are strongly augmented.
-
-ST++ has two rounds. In the first the student learns the reliable images alone, see
-`reliability`; in the second another one learns all: the reliable ones' pseudo-labels
-stay those of the first teacher, the others' come from the first student.
+mean of the cross-entropy. Only unlabelled tiles are strongly augmented. The two rounds
+of ST++ are in `self_training_rounds`.
 
 Literal: whole images, sum of probabilities, fresh students, no threshold. The public
 code repeats the labelled list until it is as long as the other and shuffles both; here
@@ -17,7 +14,6 @@ needed, or before the first step when all will be needed; both give the same.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,16 +29,15 @@ from napari_semiseg.learning.learner import Learner
 from napari_semiseg.learning.losses import Losses, cross_entropy, pixel_weights
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.pseudo_masks import PseudoMasks, parts_of
-from napari_semiseg.learning.reliability import CHECKPOINTS, assess, ranked
 from napari_semiseg.learning.sampling import UnlabelledSampler
 from napari_semiseg.learning.strong_views import TaughtTiles, strong_view
 from napari_semiseg.learning.summed_views import summing_forward
-from napari_semiseg.learning.supervised import draw_tiles
+from napari_semiseg.learning.supervised import draw_tiles, labelled_losses
 from napari_semiseg.prediction.predict import predict_probability
 from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -50,12 +45,12 @@ if TYPE_CHECKING:
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
-    from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.sampling import UnlabelledBatch
     from napari_semiseg.learning.supervised import LabelledTiles
 
-# What is handed on, and remembered, under which name.
-_RELIABLE, _TEACHER, _MASKS = "reliable", "teacher", "masks"
+TEACHER = "teacher"
+"""Name of the network of the stage before, as a teacher and when it is handed on."""
+_MASKS = "masks"  # Under which these are remembered.
 
 
 class SelfTrainingStage:
@@ -84,8 +79,8 @@ class SelfTrainingStage:
             student.unlabelled_class_weights
         )
         self.images = equipment.unlabelled.images
-        self.teachers = {_TEACHER: _required(equipment.previous)}
-        self.taught_by = [_TEACHER] * len(self.images)
+        self.teachers = {TEACHER: _required(equipment.previous)}
+        self.taught_by = [TEACHER] * len(self.images)
         self.masks: PseudoMasks | None = None
         self.use(range(len(self.images)))
 
@@ -140,12 +135,11 @@ class SelfTrainingStage:
         labelled objects and inside those of the stored masks.
         """
         tools = self.equipment
-        image, target, kinds = self.draw_labelled()
-        weight = pixel_weights(target, self.class_weights)
+        tiles = self.draw_labelled()
         if not self._batches[1]:
-            logits, of_kinds = tools.outputs(tools.network, image)
-            loss = (cross_entropy(logits, target) * weight).sum() / _total(weight)
-            return Losses({"supervised": loss, **class_terms(of_kinds, kinds)})
+            return labelled_losses(tools, tiles, self.class_weights)
+        image, target, kinds = tiles
+        weight = pixel_weights(target, self.class_weights)
         strong = self.draw_unlabelled()
         logits, of_kinds = tools.outputs(
             tools.network, torch.cat([image, strong.image])
@@ -154,7 +148,7 @@ class SelfTrainingStage:
         pseudo = pixel_weights(strong.label, self.unlabelled_class_weights)
         pseudo = pseudo * strong.selected * self.student.unlabelled_weight
         weighted, n = error * torch.cat([weight, pseudo]), len(image)
-        total = _total(weight) + pseudo.sum()
+        total = weight.sum().clamp_min(1e-6) + pseudo.sum()
         terms = {
             "supervised": weighted[:n].sum() / total,
             "unsupervised": weighted[n:].sum() / total,
@@ -219,7 +213,7 @@ class SelfTrainingStage:
         """What the image's teacher says of a box, and whether the image is in use."""
         known = (i for i, one in enumerate(self.images) if one.image_id == image_id)
         image = next(known, None)
-        key = _TEACHER if image is None else self.taught_by[image]
+        key = TEACHER if image is None else self.taught_by[image]
         probability = torch.from_numpy(self._probability(key, source, box))[None]
         pseudo = PseudoLabels.of(probability, self.equipment.n_classes)
         return pseudo, image in self.used
@@ -282,87 +276,6 @@ class SelfTrainingStage:
             self.teachers[key], device, student.views, student.scales
         )
         return predict_probability(forward, source, region=region, device=device)
-
-
-class ReliableStage(SelfTrainingStage):
-    """The first round of ST++: ranks the images, and learns the reliable ones."""
-
-    def __init__(
-        self,
-        equipment: Equipment,
-        settings: FixMatchStSettings,
-        n_steps: int,
-        name: str,
-    ) -> None:
-        super().__init__(equipment, settings, n_steps, name)
-        self.reliability: tuple[ImageReliability, ...] = ()
-
-    def prepare(self) -> Iterator[str]:
-        """Rank, then label; the second round will need to know of both."""
-        found = yield from self._ranked()
-        reliable = sorted(number for number, one in found if one.round == 1)
-        self.use(reliable)
-        yield from super().prepare()
-        self.reliability = tuple(one for _, one in found)
-        handed_on = self.equipment.handed_on
-        handed_on[_RELIABLE] = reliable
-        handed_on[_TEACHER] = self.teachers[_TEACHER].state_dict()
-        handed_on.pop(CHECKPOINTS, None)
-
-    def _ranked(
-        self,
-    ) -> Generator[str, None, list[tuple[int, ImageReliability]]]:
-        settings, tools = self.settings.reliability, self.equipment
-        kept = tools.handed_on.get(CHECKPOINTS, [])
-        networks = [_loaded(self.teachers[_TEACHER], state) for state in kept]
-        assessed = []
-        for number, image in enumerate(self.images, start=1):
-            yield f"Comparing unlabelled images: {number} of {len(self.images)}."
-            assessed.append(
-                assess(
-                    networks,
-                    image.source,
-                    tools.device,
-                    tools.n_classes,
-                    background=settings.background,
-                )
-            )
-        ids = [image.image_id for image in self.images]
-        return ranked(ids, assessed, settings.reliable_fraction)
-
-
-class AllImagesStage(SelfTrainingStage):
-    """The second round of ST++: the first student labels what was not reliable."""
-
-    def __init__(
-        self,
-        equipment: Equipment,
-        settings: FixMatchStSettings,
-        n_steps: int,
-        name: str,
-    ) -> None:
-        super().__init__(equipment, settings, n_steps, name)
-        handed_on = equipment.handed_on
-        if _TEACHER not in handed_on:  # No round before: only the time is measured.
-            return
-        student = self.teachers[_TEACHER]
-        first = _loaded(student, handed_on[_TEACHER])
-        self.teachers = {_TEACHER: first, "student": student}
-        reliable = set(handed_on[_RELIABLE])
-        self.taught_by = [
-            _TEACHER if number in reliable else "student"
-            for number in range(len(self.images))
-        ]
-
-
-def _loaded(like: nn.Module, state: dict[str, Tensor]) -> nn.Module:
-    network = copy.deepcopy(like)
-    network.load_state_dict(state)
-    return network
-
-
-def _total(weight: Tensor) -> Tensor:
-    return weight.sum().clamp_min(1e-6)
 
 
 def _required(network: nn.Module | None) -> nn.Module:
