@@ -1,11 +1,10 @@
-"""The napari layers of what a teacher sees: made once, written in place."""
+"""The napari layers that a person paints on: made once, written in place."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_semiseg.viewer.colours import class_colours
@@ -17,7 +16,6 @@ from napari_semiseg.viewer.teacher.layer_making import (
     NAMES,
     Plane,
     insert_low,
-    make_confidence,
     make_labels,
     write_box,
 )
@@ -26,9 +24,8 @@ from napari_semiseg.viewer.teacher.strokes import stroke_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Image, Labels
+    from napari.layers import Labels
     from napari.viewer import Viewer
-    from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.placement import Placement
@@ -38,7 +35,7 @@ _LARGE = 1024 * 1024  # Pixels from which layers are written one after the other
 
 
 class EditLayers(QObject):
-    """Three Labels layers to paint on, and two to look at on demand.
+    """Three Labels layers to paint on, and one to look at on demand.
 
     The layers hold copies of what is shown. Their order, names, visibility, tools and
     selection are the user's. A layer that the user deletes stays away until
@@ -51,11 +48,6 @@ class EditLayers(QObject):
     undo, redo
         What napari's undo and redo do on these layers: their own would write pixels of
         an older answer.
-
-    Attributes
-    ----------
-    with_confidence
-        Whether the user wants to see the layer of confidence.
     """
 
     class_picked = Signal(int)
@@ -76,8 +68,6 @@ class EditLayers(QObject):
         self._viewer = viewer
         self._undo, self._redo = undo, redo
         self._layers: dict[Plane, Labels] = {}
-        self._confidence: Image | None = None
-        self.with_confidence = False
         self._wanted: set[Plane] = set(EDITABLE)
         self._titles: dict[Plane, str] = dict(NAMES)
         self._abouts: dict[Plane, str] = {}
@@ -134,7 +124,6 @@ class EditLayers(QObject):
             _, placement, window, _ = self._shown
             spot = type(window)(window.origin, (1, 1))
             self.show(Shown.blank((1, 1)), placement, spot, editable=False)
-            self.show_confidence(None)
         self._shown = None
 
     def bring_back(self) -> None:
@@ -155,24 +144,6 @@ class EditLayers(QObject):
             return
         self._wanted.discard("owners")
         self._remove(self._layers.get("owners"))
-
-    def show_confidence(self, confidence: NDArray[np.float32] | None) -> None:
-        """Show another array in the layer of confidence; None: nothing."""
-        if not self.with_confidence:
-            self._remove(self._confidence)
-            return
-        if confidence is None or self._shown is None:
-            if self._confidence is not None:  # Maybe others are being removed now.
-                self._confidence.data = np.zeros((1, 1), np.float32)
-            return
-        _, placement, window, _ = self._shown
-        if self._confidence is None:
-            self._confidence = make_confidence(confidence)
-            insert_low(self._viewer, self._confidence)
-        else:
-            self._confidence.data = confidence
-        for name, value in placement.at(window).items():
-            setattr(self._confidence, name, value)
 
     def set_outlines(self, width: int) -> None:
         """Draw objects as outlines of so many pixels; 0: filled."""
@@ -216,7 +187,7 @@ class EditLayers(QObject):
 
     def remove(self) -> None:
         """Remove all layers; each is made anew when it is shown again."""
-        for layer in [*self._layers.values(), self._confidence]:
+        for layer in list(self._layers.values()):
             self._remove(layer)
         self._wanted = set(EDITABLE)
         self._shown = None
@@ -281,9 +252,7 @@ class EditLayers(QObject):
         finally:
             self._writing = False
 
-    def _remove(self, layer: Labels | Image | None) -> None:
-        if layer is self._confidence:
-            self._confidence = None
+    def _remove(self, layer: Labels | None) -> None:
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
         self._forget(layer)
@@ -302,8 +271,6 @@ class EditLayers(QObject):
         return None
 
     def _on_removed(self, event: Any) -> None:
-        if event.value is self._confidence:
-            self._confidence, self.with_confidence = None, False
         if plane := self._forget(event.value):
             self._wanted.discard(plane)
 

@@ -8,11 +8,12 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.watershed import Thresholds
-from napari_semiseg.viewer.classes.class_shares import ClassShare, class_shares
 from napari_semiseg.viewer.teacher.answer_work import AnswerWork, Chosen
 from napari_semiseg.viewer.teacher.edit_layers import EditLayers
+from napari_semiseg.viewer.teacher.layer_showing import LayerShowing
 from napari_semiseg.viewer.teacher.person_acts import PersonActs
 from napari_semiseg.viewer.teacher.teacher_planes import Answer
+from napari_semiseg.viewer.teacher.teacher_sight import TeacherSight
 from napari_semiseg.viewer.teacher.view_keeper import ViewKeeper
 
 if TYPE_CHECKING:
@@ -25,15 +26,10 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.layer_words import LayerWords
     from napari_semiseg.segmentation.classes import BoundaryMode
     from napari_semiseg.segmentation.watershed import Form
+    from napari_semiseg.viewer.classes.class_shares import ClassShare
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.teacher.layer_making import Plane
     from napari_semiseg.viewer.teacher.strokes import Stroke
-
-_ABOUT_PIECES = (
-    "The separate pieces of each class, to point at; accept or reject them as they "
-    "are. Classes are painted on the layer of classes."
-)
-_LARGEST_OUTLINED = 2048  # Outlines of larger images cost some 0.4 s a change.
 
 
 class TeacherLayers(QObject):
@@ -60,10 +56,11 @@ class TeacherLayers(QObject):
         self._session = desk.session
         self._keeper = ViewKeeper(desk, self)
         self._layers = EditLayers(desk.viewer, self, self.undo, self.redo)
+        self._showing = LayerShowing(desk, self._keeper, self._layers)
+        self._seen = TeacherSight(desk.session, self._keeper, self)
         self._work = AnswerWork(desk.background, lambda: self.holding, self)
         self._acts = PersonActs(desk, self._keeper, self)
         self._closed = False
-        self._counted: tuple[object, tuple[ClassShare, ...]] = (None, ())
         for signal, slot in self._connections():
             signal.connect(slot)
 
@@ -108,11 +105,7 @@ class TeacherLayers(QObject):
 
     def set_words(self, words: LayerWords) -> None:
         """Name the layers after what the method in use means by them."""
-        layers = self._layers
-        about = _ABOUT_PIECES if self._semantic else words.about_instances
-        layers.set_words("instances", "instances", about)
-        layers.set_words("label", words.label_name, words.about_label)
-        layers.set_words("trusted", "confidence mask", words.about_selected)
+        self._showing.set_words(words)
 
     def take_answer(
         self,
@@ -142,8 +135,7 @@ class TeacherLayers(QObject):
 
     def known_in(self, box: Box) -> bool:
         """Whether the teacher has looked at all pixels of a box."""
-        view = self._keeper.view
-        return view is not None and view.known_in(box)
+        return self._seen.known_in(box)
 
     def instances_in(self, box: Box) -> NDArray[np.int32] | None:
         """The teacher's objects in a box, without those that are the person's.
@@ -155,39 +147,15 @@ class TeacherLayers(QObject):
             the teacher has not looked at all of the box: the reason was said, and
             `wanted` emitted.
         """
-        view = self._keeper.view
-        return view.proposal(box) if self._looked(box) and view is not None else None
+        return self._seen.instances_in(box)
 
     def classes_in(self, box: Box) -> NDArray[np.int32] | None:
         """The classes shown in a box, int32; None as in `instances_in`."""
-        view = self._keeper.view
-        if not self._looked(box) or view is None:
-            return None
-        found: NDArray[np.int32] = view.shown.label[view.human.here(box)].astype("i4")
-        return found
+        return self._seen.classes_in(box)
 
     def class_shares(self) -> tuple[ClassShare, ...]:
         """What the teacher sees of each class in the window; empty: nothing yet."""
-        view = self._keeper.view
-        if view is None:
-            return ()
-        if self._counted[0] is not view.teacher:
-            seen = view.teacher
-            planes = seen.label, seen.confidence, seen.selected, seen.known
-            self._counted = seen, class_shares(*planes, view.n_classes)
-        return self._counted[1]
-
-    def _looked(self, box: Box) -> bool:
-        """Whether the teacher has looked at a box; else that is said and asked for."""
-        if self.known_in(box):
-            return True
-        self._session.say(
-            "The model has not looked at all of this place yet: wait until it has, or "
-            "train one first, in step 3.",
-            problem=True,
-        )
-        self.wanted.emit(box)
-        return False
+        return self._seen.class_shares()
 
     def object_at(self, world: Sequence[float]) -> int:
         """Id of the object shown at a place in the world; 0: none."""
@@ -218,7 +186,7 @@ class TeacherLayers(QObject):
 
     def accept_tile(self, box: Box) -> None:
         """Make a box a finished tile with what is shown, in the background."""
-        find = self.classes_in if self._semantic else self.instances_in
+        find = self.classes_in if self._showing.semantic else self.instances_in
         if (proposal := find(box)) is not None:
             view = self._keeper.view
             kinds = {} if view is None else view.teacher.classes_among(proposal)
@@ -238,8 +206,7 @@ class TeacherLayers(QObject):
 
     def show_confidence(self, on: bool) -> None:
         """Show or hide the layer of the teacher's confidence, 0 to 1."""
-        self._layers.with_confidence = on
-        self._lay_confidence()
+        self._showing.show_confidence(on)
 
     def show_owners(self, on: bool) -> None:
         """Show or hide the layer that says who decided about each pixel."""
@@ -247,15 +214,7 @@ class TeacherLayers(QObject):
 
     def show_outlines(self, on: bool) -> str | None:
         """Draw objects as outlines; a sentence when the image is too large for it."""
-        item = self._keeper.item
-        too_large = on and item is not None and max(item.shape) > _LARGEST_OUTLINED
-        self._layers.set_outlines(int(on and not too_large))
-        if too_large:
-            return (
-                f"Outlines are for images of up to {_LARGEST_OUTLINED} pixels a side: "
-                "larger ones would become slow."
-            )
-        return None
+        return self._showing.show_outlines(on)
 
     def close(self) -> None:
         """Let go of everything; remove the layers."""
@@ -266,7 +225,7 @@ class TeacherLayers(QObject):
             signal.disconnect(slot)
         self._keeper.close()
         self._work.forget()
-        self._layers.close()
+        self._showing.close()
 
     def _connections(self) -> list[tuple[Any, Any]]:
         keeper = self._keeper
@@ -274,10 +233,11 @@ class TeacherLayers(QObject):
             (self._session.project_changed, self._on_project),
             (keeper.window_changed, self._on_window),
             (keeper.opened, self._on_opened),
-            (keeper.moved, self._on_moved),
+            (keeper.moved, self._showing.place),
             (keeper.redrawn, self._redraw),
             (self._acts.redrawn, self._redraw),
             (self._work.applied, self._on_applied),
+            (self._seen.wanted, self.wanted),
             (self._work.failed, self._complain),
             (self._layers.painted, self._on_painted),
             (self._layers.class_picked, self.class_picked),
@@ -287,55 +247,34 @@ class TeacherLayers(QObject):
     def _on_project(self) -> None:
         project = self._session.project
         if project is None:
-            self._layers.remove()
+            self._showing.remove()
             return
         self._work.change_rules(task=project.task)
         self.set_classes(len(project.classes))
 
     def set_classes(self, n_classes: int) -> None:
         """How many classes the project has, without the background."""
-        if self._semantic:
-            self._layers.set_classes(n_classes + 1, "label")
-            if self._keeper.view is not None:
-                self._keeper.view.n_classes = n_classes + 1
-        else:
-            self._layers.set_classes(3)
+        self._showing.set_classes(n_classes)
 
     def paint_class(self, number: int) -> None:
         """Paint with this class on the layer of classes, in a semantic task."""
-        if self._semantic:
-            self._layers.paint_class(number)
-
-    @property
-    def _semantic(self) -> bool:
-        project = self._session.project
-        return project is not None and project.task == "semantic"
+        self._showing.paint_class(number)
 
     def _on_window(self) -> None:
         self._work.forget()
-        self._layers.clear()
+        self._showing.clear()
         self.window_changed.emit()
         self.changed.emit()
 
     def _on_opened(self) -> None:
         view = self._keeper.view
         if view is not None:
-            self._layers.show(
-                view.shown,
-                self._session.placement,
-                view.window,
-                editable=self._session.writable,
-            )
-            self._lay_confidence()
+            self._showing.show(view)
             self._work.begin(view)
             self.changed.emit()
 
-    def _on_moved(self) -> None:
-        self._layers.place(self._session.placement)
-        self._lay_confidence()
-
     def _on_applied(self, box: Box) -> None:
-        self._lay_confidence()
+        self._showing.show_answer()
         self._redraw(box)
 
     def _redraw(self, box: Box) -> None:
@@ -346,10 +285,6 @@ class TeacherLayers(QObject):
         if plane != "owners":
             for number, used in self._acts.paint(plane, stroke).items():
                 self._layers.select(plane, used, instead_of=number)
-
-    def _lay_confidence(self) -> None:
-        view = self._keeper.view if self._layers.with_confidence else None
-        self._layers.show_confidence(None if view is None else view.teacher.confidence)
 
     def _complain(self, sentence: str) -> None:
         self._session.say(sentence, problem=True)
