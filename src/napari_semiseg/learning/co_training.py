@@ -34,6 +34,7 @@ from napari_semiseg.learning.devices import place_images
 from napari_semiseg.learning.divergence import ramp_up
 from napari_semiseg.learning.lessons import Lesson, cut_and_mixed
 from napari_semiseg.learning.losses import Losses, dice_loss, supervised_loss
+from napari_semiseg.learning.optimizers import make_optimizer
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine, poly
 from napari_semiseg.learning.shifted_crops import (
@@ -50,10 +51,7 @@ from napari_semiseg.segmentation.trust import apply_trust
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_semiseg.learning.co_training_settings import (
-        CoTrainingSettings,
-        CoTrainingStageSettings,
-    )
+    from napari_semiseg.learning.co_training_settings import CoTrainingSettings
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.supervised import LabelledTiles
 
@@ -72,7 +70,9 @@ class CoTrainingStage:
         self.n_steps = n_steps
         self.class_weights = equipment.class_weights(stage.class_weights)
         self.networks = (equipment.network, equipment.origin.partner(1))
-        self.optimizers = tuple(_make_optimizer(n, stage) for n in self.networks)
+        self.optimizers = tuple(
+            make_optimizer(network.parameters(), stage) for network in self.networks
+        )
         self.both = AveragedNetwork(self.networks)
         self.average = Average(self.both) if stage.average_half_life else None
         self.sampler = ShiftedSampler(
@@ -281,20 +281,3 @@ class CoTrainingStage:
         if self.average is not None:
             self.average.network.load_state_dict(state["average"])
             self.average.updates = state["updates"]
-
-
-def _make_optimizer(
-    network: nn.Module, settings: CoTrainingStageSettings
-) -> torch.optim.Optimizer:
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(
-            network.parameters(),
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-    return torch.optim.SGD(
-        network.parameters(),
-        settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )

@@ -36,11 +36,11 @@ from napari_semiseg.learning.losses import (
     pixel_weights,
     supervised_loss,
 )
-from napari_semiseg.learning.mixing import draw_boxes, draw_partners
+from napari_semiseg.learning.optimizers import make_optimizer
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
-from napari_semiseg.learning.strong_views import TaughtTiles, pasted
-from napari_semiseg.learning.supervised import draw_tiles
+from napari_semiseg.learning.strong_views import TaughtTiles, cut_and_mixed
+from napari_semiseg.learning.supervised import draw_tiles, labelled_losses
 from napari_semiseg.learning.teacher import (
     Average,
     averaged_probability,
@@ -82,7 +82,8 @@ class ConsistencyStage:
             stage.unlabelled_class_weights
         )
         self.geometry = geometry
-        self.optimizers = (_make_optimizer(equipment.network, stage),)
+        parameters = equipment.network.parameters()
+        self.optimizers = (make_optimizer(parameters, stage, nesterov=True),)
         self.teacher = Average(equipment.network)
         self.filter = make_filter(stage, equipment.n_classes)
         self.kind_filter = make_filter(stage, equipment.n_kinds)
@@ -125,11 +126,10 @@ class ConsistencyStage:
         labelled objects, and inside what the teacher sees as foreground.
         """
         tools, settings = self.equipment, self.settings
-        image, target, kinds = self.draw_labelled()
+        tiles = self.draw_labelled()
         if not settings.unlabelled_weight:
-            logits, of_kinds = tools.outputs(tools.network, image)
-            supervised = supervised_loss(logits, target, self.class_weights)
-            return Losses({"supervised": supervised, **class_terms(of_kinds, kinds)})
+            return labelled_losses(tools, tiles, self.class_weights)
+        image, target, kinds = tiles
         self.label_fresh_tiles()
         strong = self.draw_unlabelled()
 
@@ -241,11 +241,7 @@ class ConsistencyStage:
         taught = TaughtTiles(strong, label, selected, valid, kinds)
         if not self.settings.cutmix:
             return taught
-        partners, found = draw_partners(tiles.numbers, random)
-        n, height, width = label.shape
-        boxes = draw_boxes(n, (height, width), self.settings.cutmix, random)
-        boxes &= found[:, None, None]
-        return pasted(taught, partners, boxes)
+        return cut_and_mixed(taught, tiles.numbers, self.settings.cutmix, random)
 
     def _taught(self, tiles: LabelledByTeacher, trusted: Tensor) -> Tensor | None:
         """Targets of the class head: confident kinds where the label is trusted."""
@@ -295,19 +291,3 @@ class ConsistencyStage:
         if "kind_filter" in state:  # Not so before objects had classes.
             self.kind_filter.load_state(state["kind_filter"])
         self.bank.load_state(state["bank"], self.equipment.device)
-
-
-def _make_optimizer(
-    network: nn.Module, stage: ConsistencyStageSettings
-) -> torch.optim.Optimizer:
-    if stage.optimizer == "adamw":
-        return torch.optim.AdamW(
-            network.parameters(), stage.learning_rate, weight_decay=stage.weight_decay
-        )
-    return torch.optim.SGD(
-        network.parameters(),
-        stage.learning_rate,
-        momentum=stage.momentum,
-        nesterov=stage.momentum > 0,
-        weight_decay=stage.weight_decay,
-    )

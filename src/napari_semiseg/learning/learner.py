@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from napari_semiseg.learning.networks import encoder_of
+from napari_semiseg.learning.optimizers import make_optimizer
 from napari_semiseg.learning.rates import cosine, poly
 from napari_semiseg.learning.teacher import Average, decay_of_half_life
 
@@ -23,7 +22,8 @@ class Learner:
     def __init__(self, network: SegmentationNetwork, settings: LearnerSettings) -> None:
         self.network = network
         self.settings = settings
-        self.optimizer = _make_optimizer(network, settings)
+        groups = _groups(network, settings.decoder_scale)
+        self.optimizer = make_optimizer(groups, settings)
         self.average = Average(network) if settings.average_half_life else None
 
     @property
@@ -56,22 +56,6 @@ class Learner:
         if self.average is not None:
             self.average.network.load_state_dict(state["average"])
             self.average.updates = state["updates"]
-
-
-def _make_optimizer(
-    network: SegmentationNetwork, settings: LearnerSettings
-) -> torch.optim.Optimizer:
-    groups = _groups(network, settings.decoder_scale)
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(
-            groups, settings.learning_rate, weight_decay=settings.weight_decay
-        )
-    return torch.optim.SGD(
-        groups,
-        settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
 
 
 def _groups(network: SegmentationNetwork, scale: float) -> list[dict[str, Any]]:

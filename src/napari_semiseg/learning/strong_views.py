@@ -65,7 +65,7 @@ def strong_view(
     image = _made_grey(image, settings.grey, random)
     tiles = replace(tiles, image=image)
     if settings.cutmix:
-        tiles = _cut_and_mixed(tiles, numbers, settings.cutmix, random)
+        tiles = cut_and_mixed(tiles, numbers, settings.cutmix, random)
     if settings.cutout:
         tiles = _cut_out(tiles, settings.cutout, random)
     return tiles
@@ -78,17 +78,18 @@ def _made_grey(image: Tensor, chance: float, random: Randomness) -> Tensor:
     return image.mean(1, keepdim=True).expand_as(image).where(chosen, image)
 
 
-def _cut_and_mixed(
+def cut_and_mixed(
     tiles: TaughtTiles, numbers: Tensor, chance: float, random: Randomness
 ) -> TaughtTiles:
+    """A box of another image in a share ``chance`` of the tiles (CutMix)."""
     n, height, width = tiles.label.shape
     partners, found = mixing.draw_partners(numbers, random)
     boxes = mixing.draw_boxes(n, (height, width), chance, random)
     boxes = boxes & found[:, None, None]
-    return pasted(tiles, partners, boxes)
+    return _pasted(tiles, partners, boxes)
 
 
-def pasted(tiles: TaughtTiles, partners: Tensor, boxes: Tensor) -> TaughtTiles:
+def _pasted(tiles: TaughtTiles, partners: Tensor, boxes: Tensor) -> TaughtTiles:
     """Boxes of their partners, all planes alike; see `mixing.paste`."""
 
     def paste(plane: Tensor) -> Tensor:
