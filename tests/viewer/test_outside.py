@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 from napari_semiseg.runs.sizes import RegionSize, SizeReport
-from napari_semiseg.viewer.review.outside import band_words, outside, percent
+from napari_semiseg.viewer.review.outside import (
+    against_bounds,
+    band_words,
+    outside,
+    percent,
+)
 
 KNOWN = {"a", "b", "c"}
 
@@ -42,3 +47,10 @@ def test_small_shares_keep_a_digit() -> None:
     assert band_words(RegionSize(0.004, 0.0312)) == "0.4 to 3.1 %"
     assert band_words(RegionSize(0.0, 0.0999)) == "0 to 10 %"
     assert percent(None) == "?"
+
+
+def test_a_size_never_reads_like_the_bound_that_it_misses() -> None:
+    below, above = RegionSize(0.321, 0.547, 0.319), RegionSize(0.1, 0.3, 0.304)
+
+    assert against_bounds(below) == "31.9 %, expected 32.1 to 55 %"
+    assert against_bounds(above) == "30.4 %, expected 10 to 30.0 %"

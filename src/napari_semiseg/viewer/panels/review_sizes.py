@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_semiseg.viewer.counted import counted
-from napari_semiseg.viewer.review.outside import band_words, percent
+from napari_semiseg.viewer.review.outside import against_bounds, band_words, percent
 from napari_semiseg.viewer.widgets.buttons import note
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.reason_list import ReasonList
@@ -100,9 +100,8 @@ class SizeRows(Fold):
             (
                 image_id,
                 names[image_id],
-                f"{_class_words(report, number)}{percent(one.size)}, expected "
-                f"{band_words(one)}",
-                "Click to see it.",
+                reason := f"{_class_words(report, number)}{against_bounds(one)}",
+                f"{reason} of the image. Click to see it.",
             )
             for image_id, number, one in report.violators()
             if image_id in names

@@ -46,13 +46,26 @@ def outside(sizes: SizeReport, known: Collection[str]) -> dict[str, Outside]:
         if image_id in known and image_id not in found:
             name = f"{sizes.classes[number]} " if len(sizes.classes) > 1 else ""
             found[image_id] = Outside(
-                f"{name}{percent(one.size)}, expected {band_words(one)}",
-                f"{name}predicted {percent(one.size)}, expected {band_words(one)} of "
-                "the image.",
+                f"{name}{against_bounds(one)}",
+                f"{name}predicted {against_bounds(one)} of the image.",
                 one.excess,
                 number,
             )
     return found
+
+
+def against_bounds(one: RegionSize) -> str:
+    """A size that violates its bounds, and these: ``31 %, expected 10 to 22 %``.
+
+    Where it would read like the bound that it misses, both have one more digit.
+    """
+    size, low, high = one.size or 0.0, one.low, one.high
+    words, lower, upper = map(_number, (size, low, high))
+    if size < low and words == lower:
+        words, lower = f"{100 * size:.1f}", f"{100 * low:.1f}"
+    elif size > high and words == upper:
+        words, upper = f"{100 * size:.1f}", f"{100 * high:.1f}"
+    return f"{words} %, expected {lower} to {upper} %"
 
 
 def band_words(size: RegionSize) -> str:

@@ -34,6 +34,8 @@ class ReasonList(QTreeWidget):
         self.setHeaderLabels(["image", heading])
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
+        # A bar would hide a row; a reason that is cut off stands in its tool tip.
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setToolTip("Click an image to see it.")
         self.setAccessibleName(name)
