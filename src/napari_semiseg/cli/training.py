@@ -187,7 +187,8 @@ class TrainingLog:
                 self._shown.line(line)
         self._begun_with += " ".join(event.get("messages") or ())
         if event["event"] == "preparing":
-            words = f"{event['stage']}: {event['sentence']}"
+            # How long it takes still may follow, behind a comma.
+            words = f"{event['stage']}: {event['sentence'].rstrip('.')}"
             self._shown.progress(event["step"], event["n_steps"], words)
         if event["event"] == "step":
             self._shown.progress(event["step"], event["n_steps"], _step_words(event))
