@@ -18,6 +18,13 @@ from superqt import QElidingLabel
 
 from napari_semiseg.api.outputs import MAIN_KIND
 from napari_semiseg.viewer.exporting import ExportWish
+from napari_semiseg.viewer.panels.export_words import (
+    ABOUT,
+    MAPS,
+    MASK_TIPS,
+    TABLE_TIPS,
+    left_out_words,
+)
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.object_options import ObjectOptionsForm
@@ -33,44 +40,13 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.desk import Desk
 
 _ALL, _IN_VIEW, _CHOSEN = range(3)
-_REASONS = 5  # Images left out that are named here.
-_MAPS: tuple[tuple[Kind, str, str], ...] = (
-    (
-        "instances",
-        "Pieces",
-        "The connected pieces of each class, numbered as objects, with a table of "
-        "their own.",
-    ),
-    ("classes", "Classes", "The class of each pixel, one image a file."),
-    ("probability", "Probability", "How likely each class is, pixel by pixel."),
-    ("confidence", "Confidence", "How sure the model is of each pixel, 0 to 1."),
-)
-
-
-_ABOUT = {
-    "instances": "Write the objects of all images as files: what the model finds, with "
-    "everything that you have drawn or accepted on top.",
-    "semantic": "Write the classes of all images as files: what the model finds, with "
-    "everything that you have painted or accepted on top.",
-}
-_MASK_TIPS = {
-    "instances": "An image in which every object has a number of its own: a TIFF that "
-    "Fiji, CellProfiler, QuPath and Python read.",
-    "semantic": "An image in which every pixel has the number of its class, 0 for the "
-    "background: a TIFF that Fiji, CellProfiler, QuPath and Python read.",
-}
-_TABLE_TIPS = {
-    "instances": "Beside each mask a table (CSV) of its objects: size, shape, place "
-    "and brightness.",
-    "semantic": "Beside each mask a table (CSV) of the area of each class.",
-}
 
 
 class ExportPanel(Panel):
     """Which images, what, and where to; then how far it is and what came of it."""
 
     title: ClassVar[str] = "Export"
-    about: ClassVar[str] = _ABOUT["instances"]
+    about: ClassVar[str] = ABOUT["instances"]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -151,9 +127,9 @@ class ExportPanel(Panel):
     def _show_task(self) -> None:
         """Speak of objects, or of classes."""
         task = self._task
-        self._about.setText(_ABOUT[task])
-        self.masks.setToolTip(_MASK_TIPS[task])
-        self.table.setToolTip(_TABLE_TIPS[task])
+        self._about.setText(ABOUT[task])
+        self.masks.setToolTip(MASK_TIPS[task])
+        self.table.setToolTip(TABLE_TIPS[task])
         self.masks.setText("Class masks" if task == "semantic" else "Masks (TIFF)")
         for kind in ("instances", "classes"):
             self.maps[kind].setVisible(kind != MAIN_KIND[task])
@@ -192,9 +168,9 @@ class ExportPanel(Panel):
         self.rows.addWidget(self.images)
 
     def _add_kinds(self) -> None:
-        self.masks = _check("Masks (TIFF)", _MASK_TIPS["instances"], True)
-        self.table = _check("Table (CSV)", _TABLE_TIPS["instances"], True)
-        self.maps = {kind: _check(name, tip, False) for kind, name, tip in _MAPS}
+        self.masks = _check("Masks (TIFF)", MASK_TIPS["instances"], True)
+        self.table = _check("Table (CSV)", TABLE_TIPS["instances"], True)
+        self.maps = {kind: _check(name, tip, False) for kind, name, tip in MAPS}
         for box in (self.masks, self.table, *self.maps.values()):
             box.toggled.connect(self._refresh_soon)
         self.options = ObjectOptionsForm()
@@ -255,12 +231,8 @@ class ExportPanel(Panel):
         self.bar.setValue(int(1000 * (view.fraction or 0)))
         self.words.setText(view.sentence)
         self.words.setVisible(bool(view.sentence))
-        lines = [f"{name}: {reason}" for name, reason in view.skipped[:_REASONS]]
-        rest = len(view.skipped) - len(lines)
-        if rest > 0:
-            lines.append(f"... and {rest} more.")
-        self.left_out.setText("\n".join(lines))
-        self.left_out.setVisible(bool(lines))
+        self.left_out.setText(left_out_words(view.skipped))
+        self.left_out.setVisible(bool(view.skipped))
         self.open.setVisible(not view.busy and view.folder is not None)
 
     def _why_not(self) -> str | None:
