@@ -179,7 +179,7 @@ def test_students_are_fresh_and_taught_by_the_stage_before(training_set, monkeyp
         judged.append({k: v.clone() for k, v in network.state_dict().items()})
         return {"ap": 0.0, "f1": 0.0, "s_dsb": 0.0}
 
-    monkeypatch.setattr("napari_semiseg.learning.training.score_tiles", score)
+    monkeypatch.setattr("napari_semiseg.learning.model_selection.score_tiles", score)
     training = Training(training_set, quick(6, self_training="st++"), device="cpu")
     begun = {}
     for report in training:

@@ -198,7 +198,7 @@ def test_a_fresh_stage_is_taught_by_the_best_of_the_one_before(
 ):
     scores = iter([0.9, 0.2, 0.1, 0.1, 0.1])
     monkeypatch.setattr(
-        "napari_semiseg.learning.training.score_tiles",
+        "napari_semiseg.learning.model_selection.score_tiles",
         lambda *_: {"ap": next(scores), "f1": 0.0, "s_dsb": 0.0},
     )
     training = Training(training_set, toy(validate_every=0.2), device="cpu")

@@ -21,8 +21,9 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import ArraySource, Box
 from napari_semiseg.learning.model import Model
 from napari_semiseg.learning.sampling import LabelledSampler
-from napari_semiseg.learning.training import DivergedError, Training
+from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.training_set import TrainingSet, UnlabelledImage
+from napari_semiseg.learning.validation import DivergedError
 
 
 def weights_of(training: Training) -> dict[str, torch.Tensor]:
@@ -245,7 +246,7 @@ def test_a_wholly_excluded_image_is_left_out():
 def test_the_best_weights_by_validation_are_kept(training_set, monkeypatch):
     scores = iter([0.2, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1])
     monkeypatch.setattr(
-        "napari_semiseg.learning.training.score_tiles",
+        "napari_semiseg.learning.model_selection.score_tiles",
         lambda *_: {"ap": next(scores), "f1": 0.0, "s_dsb": 0.0},
     )
     settings = quick("supervised", steps=4, validate_every=0.25)

@@ -80,7 +80,7 @@ def test_an_early_stop_goes_on_from_the_best_weights(
 ):
     scores = iter([0.9, 0.1, *[0.0] * 9])
     monkeypatch.setattr(
-        "napari_semiseg.learning.training.score_tiles",
+        "napari_semiseg.learning.model_selection.score_tiles",
         lambda *_: {"ap": next(scores), "f1": 0.0, "s_dsb": 0.0},
     )
     given = settings(4, start)

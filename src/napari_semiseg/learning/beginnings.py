@@ -12,7 +12,11 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.averaged_network import members_of
 from napari_semiseg.learning.class_head import MOST_KINDS, with_head
 from napari_semiseg.learning.devices import place
+from napari_semiseg.learning.equipment import Equipment
 from napari_semiseg.learning.networks import build_network
+from napari_semiseg.learning.origin import Origin
+from napari_semiseg.learning.randomness import Randomness
+from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
 from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
@@ -172,6 +176,35 @@ def build(
     place(network, device)
     changed = settings.model_copy(update={"network": wanted})
     return Built(network, changed, sentence, tuple(messages), known, tuple(partners))
+
+
+def equip(built: Built, training_set: TrainingSet, device: torch.device) -> Equipment:
+    """What all stages of a run work with."""
+    network, settings = built.network, built.settings
+    random = Randomness(settings.seed, device)
+    size = settings.tile_size
+    return Equipment(
+        network,
+        LabelledSampler(
+            training_set.training,
+            size,
+            device,
+            training_set.task,
+            n_kinds=training_set.n_kinds,
+        ),
+        UnlabelledSampler(training_set.unlabelled, size, device),
+        random,
+        device,
+        Origin(
+            network,
+            settings.seed,
+            device,
+            encoder_known=built.encoder_known,
+            partners=built.partners,
+        ),
+        training_set,
+        of_classes=settings.class_weights,
+    )
 
 
 def announcements(

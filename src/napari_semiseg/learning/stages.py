@@ -47,6 +47,17 @@ class StageSequence:
         """The network whose predictions count now."""
         return self.equipment.network if self._made is None else self._made.predictor
 
+    def best_informed(self, *, ended: bool) -> nn.Module:
+        """The network whose latest weights count where no validation tile judges.
+
+        ``ended``: the run is at its last step.
+        """
+        previous = self.equipment.previous
+        # A network that began anew knows less than its teacher until it has ended.
+        if self.planned.begins == "fresh" and not ended and previous is not None:
+            return previous
+        return self.predictor
+
     @property
     def selection(self) -> tuple[float | None, ...] | None:
         """From which confidence of each class the loss trusts pixels now, if at all."""

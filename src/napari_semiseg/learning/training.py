@@ -8,43 +8,35 @@ depends on is in the object, and in its checkpoint.
 from __future__ import annotations
 
 import copy
-import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from napari_semiseg.learning.beginnings import announcements, build, check
-from napari_semiseg.learning.best import BestWeights
+from napari_semiseg.learning.beginnings import announcements, build, check, equip
 from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
-from napari_semiseg.learning.class_lesson import losses_of
-from napari_semiseg.learning.devices import choose_device, needs_gradient_scaler
-from napari_semiseg.learning.equipment import Equipment
+from napari_semiseg.learning.devices import choose_device
+from napari_semiseg.learning.gradient_descent import GradientDescent
 from napari_semiseg.learning.methods import METHODS, parse_settings
 from napari_semiseg.learning.model import Model, ModelCard
-from napari_semiseg.learning.origin import Origin
+from napari_semiseg.learning.model_selection import ModelSelection, is_due
 from napari_semiseg.learning.preview import preview
-from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.report import PreviewArrays, Report
-from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
-from napari_semiseg.learning.stage import Ranking, Scored, Sizing
+from napari_semiseg.learning.stage_work import Preparation, conclusion
 from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
-from napari_semiseg.learning.validation import MAIN_SCORE, DivergedError, score_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from torch import nn
-
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.networks import SegmentationNetwork
-    from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.settings import Settings
-    from napari_semiseg.learning.size_report import SizeReport
     from napari_semiseg.learning.stage import PlannedStage, Stage
+    from napari_semiseg.learning.stage_work import Part
     from napari_semiseg.learning.training_set import TrainingSet
 
 SMALLEST_BATCH_SCALE = 0.25
@@ -91,41 +83,17 @@ class Training:
         self.network, self.settings = built.network, built.settings
         self.weights_sentence = built.sentence
         self.messages.extend(built.messages)
-        random = Randomness(settings.seed, self.device)
-        size = settings.tile_size
-        unlabelled = UnlabelledSampler(training_set.unlabelled, size, self.device)
-        self.equipment = Equipment(
-            self.network,
-            LabelledSampler(
-                training_set.training,
-                size,
-                self.device,
-                training_set.task,
-                n_kinds=training_set.n_kinds,
-            ),
-            unlabelled,
-            random,
-            self.device,
-            Origin(
-                self.network,
-                settings.seed,
-                self.device,
-                encoder_known=built.encoder_known,
-                partners=built.partners,
-            ),
-            training_set,
-            of_classes=settings.class_weights,
-        )
+        self.equipment = equip(built, training_set, self.device)
         self.step = 0
         self.stages = StageSequence(self._plan(), self.equipment)
-        self._best = BestWeights()
-        self._unprepared: dict[str, Any] | None = None
-        self._scaler = torch.amp.GradScaler(
-            self.device.type, enabled=needs_gradient_scaler(self.device)
-        )
+        self._preparation = Preparation(self.equipment.random)
+        self._descent = GradientDescent(self.equipment)
+        self._selection = ModelSelection(training_set, self.device)
         self.messages.extend(
             announcements(
-                self.settings, training_set, unlabelled=bool(unlabelled.images)
+                self.settings,
+                training_set,
+                unlabelled=bool(self.equipment.unlabelled.images),
             )
         )
 
@@ -171,9 +139,11 @@ class Training:
         """Train from where it stands to the end."""
         while self.step < self.total_steps:
             if not self.stages.prepared:
-                yield from self._prepare()
+                for part in self._preparation.parts(self.stages):
+                    yield self._report_of(part)
             yield self._advance()
-        yield from self._conclude()
+        for part in conclusion(self.stage):
+            yield self._report_of(part)
 
     def set_total_steps(self, n_steps: int) -> None:
         """Make the run longer or shorter, by one more step at the least."""
@@ -203,9 +173,11 @@ class Training:
 
     def model(self) -> Model:
         """The best network so far by the validation tiles, else the latest."""
-        network = cast("SegmentationNetwork", copy.deepcopy(self._predictor()))
-        if self._best.run is not None:
-            self._best.run.load_into(network)
+        ended = self.step >= self.total_steps
+        predictor = self.stages.best_informed(ended=ended)
+        network = cast("SegmentationNetwork", copy.deepcopy(predictor))
+        if kept := self._selection.best.run:
+            kept.load_into(network)
         network.requires_grad_(False)
         card = make_card(
             network,
@@ -248,51 +220,15 @@ class Training:
                 "weights_report": self.weights_sentence,
                 "start_card": self.start_card
                 and self.start_card.model_dump(mode="json"),
-                # A preparation begins anew, with the random numbers it had at first.
-                "random": self._unprepared or self.equipment.random.state(),
+                "random": self._preparation.random_state(),
                 "batch_scale": self.equipment.batch_scale,
-                "scaler": self._scaler.state_dict(),
-                "best": self._best.state(),
+                "scaler": self._descent.state(),
+                "best": self._selection.best.state(),
                 "stages": self.stages.state(),
             },
         )
 
     # -- one step ---------------------------------------------------------------------
-
-    def _prepare(self) -> Iterator[Report]:
-        """One report for each part of the work before a stage's first step."""
-        random = self.equipment.random
-        if self._unprepared is not None:  # An earlier preparation was broken off.
-            random.load_state(self._unprepared)
-        self._unprepared = random.state()
-        parts = self.stages.prepare()
-        while True:
-            started = time.perf_counter()
-            with random.own_global():
-                sentence = next(parts, None)
-            if sentence is None:
-                break
-            yield self._report({}, time.perf_counter() - started, preparing=sentence)
-        self._unprepared = None
-        stage = self.stage
-        if isinstance(stage, Ranking) and (found := stage.reliability):
-            said = f"{len(found)} unlabelled images are ranked by their reliability."
-            yield self._report({}, 0.0, preparing=said, reliability=found)
-        if isinstance(stage, Sizing) and (sizes := stage.sizes):
-            self.messages.append(sizes.sentence)
-            said = "The sizes of regions are known."
-            yield self._report({}, 0.0, preparing=said, sizes=sizes)
-
-    def _conclude(self) -> Iterator[Report]:
-        """What the last stage measures after its last step."""
-        stage = self.stage
-        if not isinstance(stage, Sizing):
-            return
-        for sentence in stage.conclude():
-            yield self._report({}, 0.0, preparing=sentence)
-        if sizes := stage.sizes:
-            said = "The sizes of regions are measured."
-            yield self._report({}, 0.0, preparing=said, sizes=sizes)
 
     def _advance(self) -> Report:
         started = time.perf_counter()
@@ -300,96 +236,43 @@ class Training:
             stage = self.stage
             within = self.stages.within(self.step)
             forwards, samples = stage.cost
-            losses, coverage = self._learn(stage, within)
+            losses, coverage = self._descent.step(stage, within, self.step + 1)
             stage.after_step(within)
         self.step += 1
         ended = within + 1 >= stage.n_steps
-        scores = self._validate(stage) if ended or self._validation_due() else None
-        seconds = time.perf_counter() - started
-        report = self._report(losses, seconds, coverage, scores, forwards, samples)
+        scores = None
+        if ended or is_due(self.settings, self.step):
+            scores = self._selection.score(self.stages, self.settings, self.step)
+        report = replace(
+            self._report(time.perf_counter() - started),
+            losses=losses,
+            coverage=coverage,
+            scores=scores,
+            forwards=forwards,
+            samples=samples,
+        )
         if ended:
-            self.stages.end(self._best)
+            self.stages.end(self._selection.best)
         return report
 
-    def _report(
-        self,
-        losses: dict[str, float],
-        seconds: float,
-        coverage: float | None = None,
-        scores: dict[str, float] | None = None,
-        forwards: int = 0,
-        samples: int = 0,
-        preparing: str | None = None,
-        reliability: tuple[ImageReliability, ...] = (),
-        sizes: SizeReport | None = None,
-    ) -> Report:
-        message = " ".join(self.messages) or None
-        self.messages.clear()
-        return Report(
-            self.stage.name,
-            self.step,
-            self.total_steps,
-            losses,
-            coverage,
-            scores,
-            seconds,
-            forwards,
-            samples,
-            message,
-            preparing,
-            reliability,
-            sizes,
+    def _report_of(self, part: Part) -> Report:
+        if part.message:
+            self.messages.append(part.message)
+        return replace(
+            self._report(part.seconds),
+            preparing=part.sentence,
+            reliability=part.reliability,
+            sizes=part.sizes,
         )
 
-    def _learn(
-        self, stage: Stage, within: int
-    ) -> tuple[dict[str, float], float | None]:
-        self.network.train()
-        rate = stage.rate(within)
-        for optimizer in stage.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group.get("scale", 1.0)
-            optimizer.zero_grad(set_to_none=True)
-        losses = losses_of(stage, within, self.equipment)
-        total = losses.total
-        values = torch.stack([total, *losses.terms.values()]).detach().tolist()
-        if not math.isfinite(values[0]):
-            raise DivergedError(
-                f"The loss became {values[0]} at step {self.step + 1}: the learning "
-                "rate is too high for these images. Start again with half of it."
-            )
-        self._scaler.scale(total).backward()
-        for optimizer in stage.optimizers:
-            self._scaler.step(optimizer)
-        self._scaler.update()
-        coverage = None if losses.coverage is None else float(losses.coverage)
-        return dict(zip(["total", *losses.terms], values, strict=True)), coverage
-
-    def _validation_due(self) -> bool:
-        every = max(1, round(self.settings.validate_every * self.total_steps))
-        return self.settings.validate_every > 0 and self.step % every == 0
-
-    def _validate(self, stage: Stage) -> dict[str, float] | None:
-        """Look at the validation tiles; keep the weights that score best."""
-        tiles = self.training_set.validation
-        if not tiles or not self.stages.planned.validated:
-            return None
-        task = self.training_set.task
-        scores = score_tiles(stage.predictor, tiles, self.settings, self.device, task)
-        main = scores[MAIN_SCORE[task]]
-        self._best.offer(main, self.step, stage.predictor)
-        if isinstance(stage, Scored):
-            stage.take_score(self.stages.within(self.step) - 1, main)
-        return scores
-
-    def _predictor(self) -> nn.Module:
-        """The network whose latest weights count where no validation tile judges."""
-        previous, planned = self.equipment.previous, self.stages.planned
-        unfinished = planned.begins == "fresh" and self.step < self.total_steps
-        # A network that began anew knows less than its teacher until it has ended.
-        if unfinished and previous is not None:
-            return previous
-        return self.stages.predictor
+    def _report(self, seconds: float) -> Report:
+        """Where the run stands, and what the user should read; nothing learned."""
+        message = " ".join(self.messages) or None
+        self.messages.clear()
+        step, n_steps = self.step, self.total_steps
+        return Report(
+            self.stage.name, step, n_steps, {}, None, None, seconds, 0, 0, message
+        )
 
     def _plan(self) -> list[PlannedStage]:
         unlabelled = len(self.equipment.unlabelled.images)
@@ -408,7 +291,7 @@ class Training:
             self.start_card = ModelCard.model_validate(state["start_card"])
         self.equipment.random.load_state(state["random"])
         self.equipment.batch_scale = state["batch_scale"]
-        self._scaler.load_state_dict(state["scaler"])
-        self._best.load_state(state["best"], self.device)
+        self._descent.load_state(state["scaler"])
+        self._selection.best.load_state(state["best"], self.device)
         self.stages = StageSequence(self._plan(), self.equipment)
         self.stages.load_state(state["stages"])
