@@ -26,9 +26,11 @@ check() {
   fi
 }
 
+several=(-n logical --maxprocesses 4)
+
 # The core's tests do without Qt, and in processes without the viewer's.
 core_tests() {
-  "$python" -m pytest -q -n logical --maxprocesses 4 -p no:pytest-qt -p no:napari --ignore=tests/viewer "$@"
+  "$python" -m pytest -q "${several[@]}" -p no:pytest-qt -p no:napari --ignore=tests/viewer "$@"
 }
 
 viewer_tests() {
@@ -54,11 +56,11 @@ check "ruff check" "$python" -m ruff check .
 check "ruff format" "$python" -m ruff format --check .
 [ -n "$quick" ] || check "mypy" "$python" -m mypy
 check "quick tests" core_tests -m "not slow"
-if [ -z "$quick" ]; then
-  check "slow tests" core_tests -m slow
-  check "viewer tests" viewer_tests
-elif has_display; then
-  check "quick viewer tests" viewer_tests -m "not slow"
+[ -n "$quick" ] || check "slow tests" core_tests -m slow
+if [ -z "$quick" ] || has_display; then
+  check "quick viewer tests" viewer_tests "${several[@]}" -m "not slow"
+  # One after the other: a viewer and its training share the machine already.
+  [ -n "$quick" ] || check "slow viewer tests" viewer_tests -m slow
 else
   say "no display and no xvfb-run: the viewer is not tested"
 fi
