@@ -12,6 +12,7 @@ from fake_training import FakeTraining, training_run
 from napari_semiseg.files import write_json
 from napari_semiseg.learning.citations import CITATIONS, how_to_cite
 from napari_semiseg.learning.methods import METHODS, make_settings
+from napari_semiseg.runs.chosen_model import choose_model
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.report import write_report
 from napari_semiseg.runs.reporting import page as page_module
@@ -205,6 +206,16 @@ def test_not_validated_is_said(tmp_path: Path) -> None:
     facts = {"validated": False, "tuned_on": "2 training tiles", "accepted": True}
     text = read(finished(tmp_path, **facts)).text
     assert "Not validated: scores are those on 2 training tiles" in text
+
+
+def test_model_chosen_by_hand_is_told_from_one_that_was_taken(tmp_path: Path) -> None:
+    run = finished(tmp_path, accepted=False, verdict="It is worse.")
+    assert "Its model is not in use. It is worse." in read(run).text
+    choose_model(tmp_path, run)
+    assert (
+        "Its model is in use, chosen by hand. When the run ended, it was said: "
+        "It is worse."
+    ) in read(run).text
 
 
 def test_earlier_models_are_named(tmp_path: Path) -> None:

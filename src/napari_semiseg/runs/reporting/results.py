@@ -39,6 +39,8 @@ def verdict_section(facts: RunFacts) -> Markup:
     used = any(one.run == record.id and one.in_use for one in facts.rounds)
     state = f"This run has {record.state}. " if record.state != "finished" else ""
     fate = "Its model is in use." if used else "Its model is not in use."
+    if used and record.accepted is False:
+        fate = "Its model is in use, chosen by hand. When the run ended, it was said:"
     verdict = tag("p", f"{state}{fate} {record.verdict or ''}", class_="verdict")
     if record.accepted is None:
         return verdict
