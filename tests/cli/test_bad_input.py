@@ -123,9 +123,9 @@ def test_70_000_objects(
     assert "70225 object(s)" in done.out
 
     def nothing(self: Proposals, item: Any, *_: object) -> Any:
-        return np.zeros(item.shape, np.int32)
+        return np.zeros(item.shape, np.int32), {}
 
-    monkeypatch.setattr(Proposals, "instances", nothing)
+    monkeypatch.setattr(Proposals, "objects", nothing)
     done = cli(
         "export", trained, "--images", "many", "-o", tmp_path / "out",
         "--no-measurements",

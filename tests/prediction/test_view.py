@@ -25,16 +25,18 @@ class FixedPredictor:
     """Predicts `PROBABILITY`, in two tiles."""
 
     selection: tuple[float | None, ...] | None
+    probability: Any = field(default_factory=lambda: PROBABILITY)
     model: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.model = SimpleNamespace(card=SimpleNamespace(selection=self.selection))
+        card = SimpleNamespace(selection=self.selection, n_classes=3)
+        self.model = SimpleNamespace(card=card)
 
-    def probability(self, source: Any, box: Box, *, progress: Any) -> Any:
+    def all_probabilities(self, source: Any, box: Box, *, progress: Any) -> Any:
         assert box == BOX
         progress(1, 2)
         progress(2, 2)
-        return PROBABILITY
+        return self.probability
 
 
 def view(selection: tuple[float | None, ...] | None, **options: Any) -> ModelView:
@@ -51,6 +53,14 @@ def test_pixels_are_selected_by_the_threshold_of_their_class() -> None:
     np.testing.assert_array_equal(seen.selected, [[True, False, False, True]])
     assert (seen.label.dtype, seen.selected.dtype) == (np.uint8, np.bool_)
     assert len(attended) == 2
+
+
+def test_classes_of_objects_are_counted_from_one() -> None:
+    kinds = np.array([[[0.9, 0.2, 0.4, 0.6]], [[0.1, 0.8, 0.6, 0.4]]], np.float32)
+    both = FixedPredictor(None, np.concatenate([PROBABILITY, kinds]))
+    seen = ModelView(both).preview(SOURCE, BOX)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(seen.kind, [[1, 2, 2, 1]])
+    np.testing.assert_array_equal(seen.probability, PROBABILITY)
 
 
 def test_a_person_has_the_last_word() -> None:
