@@ -6,7 +6,7 @@ import functools
 import operator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_semiseg.api.subjects import file_stem
 from napari_semiseg.errors import SemisegError
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
     from napari_semiseg.segmentation.object_classes import ObjectClassScores
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -98,27 +101,47 @@ def evaluate(
     """
     pairs, alone, lonely = matched_by_stem(Path(predictions), Path(truth))
     names = classes_beside(pairs.values()) if classes is None else tuple(classes)
-    scores: dict[str, ImageScores] = {}
     of_classes: list[ObjectClassScores] = []
+
+    def compare(predicted: Path, true: Path) -> ImageScores:
+        masks = read_pair(predicted, true)
+        if names:
+            of_classes.append(_score_classes(predicted, true, masks, names))
+        return score_image(*masks)
+
+    scores, failed = compare_pairs(pairs, compare, progress)
+    total = pool(list(scores.values()))
+    found = functools.reduce(operator.add, of_classes) if of_classes else None
+    return EvaluationReport(scores, total, alone, lonely, failed, found)
+
+
+def compare_pairs(
+    pairs: Mapping[str, tuple[Path, Path]],
+    compare: Callable[[Path, Path], T],
+    progress: Callable[[int, int, str], None] | None,
+) -> tuple[dict[str, T], dict[str, str]]:
+    """What ``compare`` finds of each pair, by stem, and why others failed.
+
+    Raises
+    ------
+    SemisegError
+        When nothing could be compared.
+    """
+    found: dict[str, T] = {}
     failed: dict[str, str] = {}
     for number, (stem, (predicted, true)) in enumerate(pairs.items()):
         if progress:
             progress(number, len(pairs), stem)
         try:
-            masks = read_pair(predicted, true)
-            if names:
-                of_classes.append(_score_classes(predicted, true, masks, names))
-            scores[stem] = score_image(*masks)
+            found[stem] = compare(predicted, true)
         except SemisegError as error:
             failed[stem] = str(error)
     if progress:
         progress(len(pairs), len(pairs), "")
-    if not scores:
+    if not found:
         reason = next(iter(failed.values()))
         raise SemisegError(f"No mask could be compared. The first reason: {reason}")
-    total = pool(list(scores.values()))
-    found = functools.reduce(operator.add, of_classes) if of_classes else None
-    return EvaluationReport(scores, total, alone, lonely, failed, found)
+    return found, failed
 
 
 def classes_beside(pairs: Iterable[tuple[Path, Path]]) -> tuple[str, ...]:

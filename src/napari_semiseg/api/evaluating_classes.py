@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semiseg.api.evaluating import matched_by_stem, read_pair
+from napari_semiseg.api.evaluating import compare_pairs, matched_by_stem, read_pair
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.class_evaluation import ClassEvaluation
 from napari_semiseg.segmentation.classes import IGNORE
@@ -80,20 +80,11 @@ def evaluate_classes(
         When nothing matches, or nothing could be compared.
     """
     pairs, alone, lonely = matched_by_stem(Path(predictions), Path(truth))
-    read: dict[str, tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
-    failed: dict[str, str] = {}
-    for number, (stem, (predicted, true)) in enumerate(pairs.items()):
-        if progress:
-            progress(number, len(pairs), stem)
-        try:
-            read[stem] = _checked(*read_pair(predicted, true), classes)
-        except SemisegError as error:
-            failed[stem] = str(error)
-    if progress:
-        progress(len(pairs), len(pairs), "")
-    if not read:
-        reason = next(iter(failed.values()))
-        raise SemisegError(f"No mask could be compared. The first reason: {reason}")
+    read, failed = compare_pairs(
+        pairs,
+        lambda predicted, true: _checked(*read_pair(predicted, true), classes),
+        progress,
+    )
     names = _names(read.values(), classes)
     tables = {stem: confusion(*pair, len(names)) for stem, pair in read.items()}
     images = {stem: ClassEvaluation((table,), names) for stem, table in tables.items()}

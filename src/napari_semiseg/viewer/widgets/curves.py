@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_semiseg.viewer.widgets.themed_plot import ThemedPlot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from qtpy.QtGui import QShowEvent
+    from qtpy.QtWidgets import QWidget
 
     from napari_semiseg.viewer.training.run_view import Curves
     from napari_semiseg.viewer.training.traces import Curve
@@ -48,25 +47,13 @@ _TIP = (
 )
 
 
-class CurvesPlot(QWidget):
+class CurvesPlot(ThemedPlot):
     """Draws `Curves` with a scale for losses and one from 0 to 1 for the others."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # A style sheet reaches the widgets inside after the change has been told.
-        self._theme_timer = QTimer(self)
-        self._theme_timer.setSingleShot(True)
-        self._theme_timer.timeout.connect(self._take_theme)
-        self._plot = pg.PlotWidget()
-        self._plot.setFixedHeight(_HEIGHT)
-        self._plot.setMinimumWidth(40)
-        self._plot.setMouseEnabled(False, False)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
+        super().__init__("Curves of the training", _HEIGHT, parent)
         self._plot.setToolTip(_TIP)
-        self._plot.setAccessibleName("Curves of the training")
-        # The wheel belongs to the column that scrolls.
-        self._plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._legend.setToolTip(_TIP)
         item = self._plot.getPlotItem()
         item.showAxis("right")
         self._shares = pg.ViewBox(enableMouse=False, enableMenu=False)
@@ -80,14 +67,6 @@ class CurvesPlot(QWidget):
         item.addItem(self._items["loss"])
         for name in ("score", "coverage"):
             self._shares.addItem(self._items[name])
-        self._legend = QLabel()
-        self._legend.setWordWrap(True)
-        self._legend.setToolTip(_TIP)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._plot)
-        column.addWidget(self._legend)
         self._take_theme()
 
     def show_curves(self, curves: Curves, n_steps: int | None) -> None:
@@ -118,33 +97,10 @@ class CurvesPlot(QWidget):
         """What is said under the plot."""
         return self._legend.text()
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        changes = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
-        if event is not None and event.type() in changes:
-            self._theme_timer.start()
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Take the theme that the plot is first seen in."""
-        super().showEvent(event)
-        self._take_theme()
-
     def _fit(self) -> None:
         item = self._plot.getPlotItem()
         self._shares.setGeometry(item.vb.sceneBoundingRect())
         self._shares.linkedViewChanged(item.vb, self._shares.XAxis)
-
-    def _take_theme(self) -> None:
-        palette = self._legend.palette()
-        ground = palette.color(QPalette.ColorRole.Window)
-        text = palette.color(QPalette.ColorRole.WindowText)
-        self._plot.setBackground(ground)
-        for side in ("left", "right", "bottom"):
-            axis = self._plot.getPlotItem().getAxis(side)
-            axis.setPen(text)
-            axis.setTextPen(text)
-            axis.setStyle(tickLength=-4, tickTextOffset=3)
 
 
 def _curve_item(look: _Look) -> pg.PlotDataItem:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor
+
+from napari_semiseg.viewer.widgets.themed_plot import ThemedPlot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from qtpy.QtGui import QShowEvent
+    from qtpy.QtWidgets import QWidget
 
 _HEIGHT = 110
 _MOST_BARS = 12
@@ -27,24 +27,11 @@ _TIP = (
 )
 
 
-class SizeHistogram(QWidget):
+class SizeHistogram(ThemedPlot):
     """Bars of sizes in percent; a band and a line for one image."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # A style sheet reaches the widgets inside after the change has been told.
-        self._theme_timer = QTimer(self)
-        self._theme_timer.setSingleShot(True)
-        self._theme_timer.timeout.connect(self._take_theme)
-        self._plot = pg.PlotWidget()
-        self._plot.setFixedHeight(_HEIGHT)
-        self._plot.setMinimumWidth(40)
-        self._plot.setMouseEnabled(False, False)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setAccessibleName("Sizes of labelled regions")
-        # The wheel belongs to the column that scrolls.
-        self._plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        super().__init__("Sizes of labelled regions", _HEIGHT, parent)
         self._bars = pg.BarGraphItem(x=[0], height=[0], width=1, brush=_BARS, pen=None)
         band = QColor(_BAND)
         band.setAlphaF(0.3)
@@ -54,14 +41,7 @@ class SizeHistogram(QWidget):
         self._size = pg.InfiniteLine(angle=90, pen=pg.mkPen(_SIZE, width=3))
         for item in (self._bars, self._band, self._size):
             self._plot.addItem(item)
-        self._legend = QLabel()
-        self._legend.setWordWrap(True)
         self.setToolTip(_TIP)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._plot)
-        column.addWidget(self._legend)
 
     def show_sizes(
         self,
@@ -111,28 +91,6 @@ class SizeHistogram(QWidget):
     def size_line(self) -> float | None:
         """Where the line is shown, percent."""
         return float(self._size.value()) if self._size.isVisible() else None
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        changes = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
-        if event is not None and event.type() in changes:
-            self._theme_timer.start()
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Take the theme that the plot is first seen in."""
-        super().showEvent(event)
-        self._take_theme()
-
-    def _take_theme(self) -> None:
-        palette = self._legend.palette()
-        text = palette.color(QPalette.ColorRole.WindowText)
-        self._plot.setBackground(palette.color(QPalette.ColorRole.Window))
-        for side in ("left", "bottom"):
-            axis = self._plot.getPlotItem().getAxis(side)
-            axis.setPen(text)
-            axis.setTextPen(text)
-            axis.setStyle(tickLength=-4, tickTextOffset=3)
 
 
 def bars(
