@@ -37,6 +37,7 @@ from napari_semiseg.learning.losses import Losses, dice_loss, supervised_loss
 from napari_semiseg.learning.optimizers import make_optimizer
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine, poly
+from napari_semiseg.learning.running_mean import RunningMean
 from napari_semiseg.learning.shifted_crops import (
     ShiftedBatch,
     ShiftedSampler,
@@ -44,7 +45,7 @@ from napari_semiseg.learning.shifted_crops import (
     turn_shifts,
 )
 from napari_semiseg.learning.supervised import draw_tiles
-from napari_semiseg.learning.teacher import Average, decay_of_half_life, evaluating
+from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.segmentation.trust import apply_trust
 
@@ -74,7 +75,7 @@ class CoTrainingStage:
             make_optimizer(network.parameters(), stage) for network in self.networks
         )
         self.both = AveragedNetwork(self.networks)
-        self.average = Average(self.both) if stage.average_half_life else None
+        self.mean = RunningMean(self.both, stage.average_half_life)
         self.sampler = ShiftedSampler(
             equipment.unlabelled.images,
             equipment.unlabelled.size,
@@ -86,7 +87,7 @@ class CoTrainingStage:
     @property
     def predictor(self) -> nn.Module:
         """The mean of both networks' probabilities."""
-        return self.average.network if self.average else self.both
+        return self.mean.predictor
 
     @property
     def selection(self) -> tuple[float, ...]:
@@ -261,23 +262,15 @@ class CoTrainingStage:
     def after_step(self, step: int) -> None:
         """Let the running mean of both networks follow."""
         self._done = step + 1
-        if self.average is not None:
-            half_life = self.settings.average_half_life * self.n_steps
-            decay = decay_of_half_life(half_life)
-            self.average.update(self.both, decay, warm_up=True)
+        self.mean.follow(self.n_steps)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides the first network and the optimisers."""
-        state = {"second": self.networks[1].state_dict(), "done": self._done}
-        if self.average is not None:
-            state["average"] = self.average.network.state_dict()
-            state["updates"] = self.average.updates
-        return state
+        second = self.networks[1].state_dict()
+        return {"second": second, "done": self._done, **self.mean.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
         self.networks[1].load_state_dict(state["second"])
         self._done = state["done"]
-        if self.average is not None:
-            self.average.network.load_state_dict(state["average"])
-            self.average.updates = state["updates"]
+        self.mean.load_state(state)

@@ -38,12 +38,12 @@ from napari_semiseg.learning.losses import (
     supervised_loss,
 )
 from napari_semiseg.learning.rates import Plateau, cosine
+from napari_semiseg.learning.running_mean import RunningMean
 from napari_semiseg.learning.size_bands import attribute_penalty
 from napari_semiseg.learning.size_measuring import SizeMeasuring
 from napari_semiseg.learning.size_sources import REGRESSOR
 from napari_semiseg.learning.supervised import draw_labelled
 from napari_semiseg.learning.targets import targets_of
-from napari_semiseg.learning.teacher import Average, decay_of_half_life
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.segmentation.classes import IGNORE
 
@@ -156,7 +156,7 @@ class CurriculumStage:
         )
         self.optimizers = (optimizer,)
         self.plateau = Plateau()
-        self.average = Average(equipment.network) if stage.average_half_life else None
+        self.mean = RunningMean(equipment.network, stage.average_half_life)
         self.measuring: SizeMeasuring | None = None
         if isinstance(unlabelled, SizePenalty):
             self.measuring = SizeMeasuring(equipment, settings, unlabelled.bounds)
@@ -164,7 +164,7 @@ class CurriculumStage:
     @property
     def predictor(self) -> nn.Module:
         """The network that predicts: the mean of the weights, if there is one."""
-        return self.average.network if self.average else self.equipment.network
+        return self.mean.predictor
 
     @property
     def selection(self) -> None:
@@ -266,17 +266,11 @@ class CurriculumStage:
 
     def after_step(self, step: int) -> None:
         """Let the running mean follow."""
-        if self.average is not None:
-            half_life = self.settings.average_half_life * self.n_steps
-            decay = decay_of_half_life(half_life)
-            self.average.update(self.equipment.network, decay, warm_up=True)
+        self.mean.follow(self.n_steps)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides network and optimiser."""
-        state: dict[str, Any] = {"plateau": self.plateau.state()}
-        if self.average is not None:
-            state["average"] = self.average.network.state_dict()
-            state["updates"] = self.average.updates
+        state = {"plateau": self.plateau.state(), **self.mean.state()}
         if self.measuring is not None:
             state["bounds"] = self.measuring.bounds.state()
         return state
@@ -284,8 +278,6 @@ class CurriculumStage:
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
         self.plateau.load_state(state["plateau"])
-        if self.average is not None:
-            self.average.network.load_state_dict(state["average"])
-            self.average.updates = state["updates"]
+        self.mean.load_state(state)
         if self.measuring is not None:
             self.measuring.bounds.load_state(state["bounds"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semiseg.learning.networks import encoder_of
 from napari_semiseg.learning.optimizers import make_optimizer
 from napari_semiseg.learning.rates import cosine, poly
-from napari_semiseg.learning.teacher import Average, decay_of_half_life
+from napari_semiseg.learning.running_mean import RunningMean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,12 +24,12 @@ class Learner:
         self.settings = settings
         groups = _groups(network, settings.decoder_scale)
         self.optimizer = make_optimizer(groups, settings)
-        self.average = Average(network) if settings.average_half_life else None
+        self.mean = RunningMean(network, settings.average_half_life)
 
     @property
     def predictor(self) -> nn.Module:
         """The network that predicts: the mean of the weights, if there is one."""
-        return self.average.network if self.average else self.network
+        return self.mean.predictor
 
     def rate(self, t: float) -> float:
         """Learning rate at ``t`` from 0 (begin of the stage) to 1 (its end)."""
@@ -40,22 +40,15 @@ class Learner:
 
     def follow(self, n_steps: int) -> None:
         """Let the running mean follow, in a stage of so many steps."""
-        if self.average is not None:
-            decay = decay_of_half_life(self.settings.average_half_life * n_steps)
-            self.average.update(self.network, decay, warm_up=True)
+        self.mean.follow(n_steps)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides network and optimiser."""
-        if self.average is None:
-            return {}
-        average = self.average
-        return {"average": average.network.state_dict(), "updates": average.updates}
+        return self.mean.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
-        if self.average is not None:
-            self.average.network.load_state_dict(state["average"])
-            self.average.updates = state["updates"]
+        self.mean.load_state(state)
 
 
 def _groups(network: SegmentationNetwork, scale: float) -> list[dict[str, Any]]:

@@ -19,9 +19,9 @@ from napari_semiseg.learning import copying, intensity, symmetries, warps
 from napari_semiseg.learning.class_head import class_terms
 from napari_semiseg.learning.losses import Losses, supervised_loss
 from napari_semiseg.learning.rates import cosine
+from napari_semiseg.learning.running_mean import RunningMean
 from napari_semiseg.learning.sampling import LabelledBatch
 from napari_semiseg.learning.targets import kind_targets, targets_of
-from napari_semiseg.learning.teacher import Average, decay_of_half_life
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,12 +59,12 @@ class SupervisedStage:
             weight_decay=stage.weight_decay,
         )
         self.optimizers = (optimizer,)
-        self.average = Average(equipment.network) if stage.average_half_life else None
+        self.mean = RunningMean(equipment.network, stage.average_half_life)
 
     @property
     def predictor(self) -> nn.Module:
         """The network that predicts: the mean of the weights, if there is one."""
-        return self.average.network if self.average else self.equipment.network
+        return self.mean.predictor
 
     @property
     def selection(self) -> None:
@@ -103,23 +103,15 @@ class SupervisedStage:
 
     def after_step(self, step: int) -> None:
         """Let the running mean follow."""
-        if self.average is not None:
-            half_life = self.settings.average_half_life * self.n_steps
-            decay = decay_of_half_life(half_life)
-            self.average.update(self.equipment.network, decay, warm_up=True)
+        self.mean.follow(self.n_steps)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides network and optimiser."""
-        if self.average is None:
-            return {}
-        average = self.average
-        return {"average": average.network.state_dict(), "updates": average.updates}
+        return self.mean.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
-        if self.average is not None:
-            self.average.network.load_state_dict(state["average"])
-            self.average.updates = state["updates"]
+        self.mean.load_state(state)
 
 
 class LabelledTiles(NamedTuple):

@@ -41,7 +41,8 @@ from napari_semiseg.learning.losses import Losses, masked_mean, supervised_loss
 from napari_semiseg.learning.paired_views import Pair, allowed, draw_pair
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
-from napari_semiseg.learning.teacher import Average, decay_of_half_life, evaluating
+from napari_semiseg.learning.running_mean import RunningMean
+from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.segmentation.classes import IGNORE
 
@@ -84,14 +85,14 @@ class TransformationStage:
             weight_decay=stage.weight_decay,
         )
         self.optimizers = (optimizer,)
-        self.average = Average(equipment.network) if stage.average_half_life else None
+        self.mean = RunningMean(equipment.network, stage.average_half_life)
         # Consistency alone has a trivial solution, so that labels must have come first.
         self.has_seen_labels = torch.tensor(warm, device=equipment.device)
 
     @property
     def predictor(self) -> nn.Module:
         """The network that predicts: the mean of the weights, if there is one."""
-        return self.average.network if self.average else self.equipment.network
+        return self.mean.predictor
 
     @property
     def selection(self) -> tuple[float, ...] | None:
@@ -199,22 +200,14 @@ class TransformationStage:
 
     def after_step(self, step: int) -> None:
         """Let the running mean follow."""
-        if self.average is not None:
-            half_life = self.settings.average_half_life * self.n_steps
-            decay = decay_of_half_life(half_life)
-            self.average.update(self.equipment.network, decay, warm_up=True)
+        self.mean.follow(self.n_steps)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint, besides network and optimiser."""
-        state: dict[str, Any] = {"has_seen_labels": bool(self.has_seen_labels)}
-        if self.average is not None:
-            state["average"] = self.average.network.state_dict()
-            state["updates"] = self.average.updates
-        return state
+        seen = bool(self.has_seen_labels)
+        return {"has_seen_labels": seen, **self.mean.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
         self.has_seen_labels.fill_(state["has_seen_labels"])
-        if self.average is not None:
-            self.average.network.load_state_dict(state["average"])
-            self.average.updates = state["updates"]
+        self.mean.load_state(state)
