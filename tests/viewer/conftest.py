@@ -35,6 +35,15 @@ def quick_garbage() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def own_preferences(tmp_path: Path) -> None:
+    """Keep what the dock remembers of a person out of the home of whoever tests."""
+    from qtpy.QtCore import QSettings
+
+    form, scope = QSettings.Format.IniFormat, QSettings.Scope.UserScope
+    QSettings.setPath(form, scope, str(tmp_path / "preferences"))
+
+
 @pytest.fixture(scope="module")
 def shared_viewer(qapp: Any) -> Iterator[Any]:
     """One viewer for the tests of a module, as making one takes a second.

@@ -22,6 +22,7 @@ from napari_semiseg.viewer.panels.export import ExportPanel
 from napari_semiseg.viewer.panels.images import ImagesPanel
 from napari_semiseg.viewer.panels.review import ReviewPanel
 from napari_semiseg.viewer.panels.train import TrainPanel
+from napari_semiseg.viewer.preferences import Preferences
 from napari_semiseg.viewer.review.reviewing import Reviewing
 from napari_semiseg.viewer.server import Server
 from napari_semiseg.viewer.session import Session
@@ -89,8 +90,10 @@ class SemisegDock(QWidget):
         self.steps = [
             Step(number, panel) for number, panel in enumerate(self._panels(), start=1)
         ]
+        self._preferences = Preferences()
         self._lay_out()
         self._connect()
+        self._show_help()
         self._closing = ClosingQuestion(self.desk)
         self._closed = False
         # Not when it is shown first: a window may be closed that never was.
@@ -113,6 +116,12 @@ class SemisegDock(QWidget):
     def open_step(self, title: str) -> None:
         """Open a step, and leave the others as they are."""
         next(s for s in self.steps if s.panel.title == title).set_open(True)
+
+    def help_again(self) -> None:
+        """Show what to do in each step, also where that was dismissed."""
+        for step in self.steps:
+            self._preferences.note_help(step.panel.title, read=False)
+        self._show_help()
 
     def close_dock(self) -> None:
         """Save, end threads and let go of the viewer; a run that trains goes on."""
@@ -215,6 +224,7 @@ class SemisegDock(QWidget):
         session.leaving.connect(desk.autosave.flush)
         for step in self.steps:
             step.panel.fact_changed.connect(self._light)
+            step.help_dismissed.connect(self._note_help)
             if step.panel.title in _ASKING:
                 step.toggled.connect(self._warm)
         application = QApplication.instance()
@@ -239,6 +249,14 @@ class SemisegDock(QWidget):
         if project.images:
             self.steps[0].set_open(False)
             self.open_step("Annotate")
+
+    def _show_help(self) -> None:
+        for step in self.steps:
+            step.set_help(not self._preferences.has_read_help(step.panel.title))
+
+    def _note_help(self) -> None:
+        for step in self.steps:
+            self._preferences.note_help(step.panel.title, read=not step.helps)
 
     def _warm(self, is_open: bool) -> None:
         """Start the server early: it takes some seconds until it answers."""

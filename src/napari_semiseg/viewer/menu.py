@@ -54,6 +54,7 @@ class Menu(QObject):
         for text, tip, call in (
             ("Show the project's folder", "In the file browser.", self.show_folder),
             ("Check this computer ...", "Devices and versions.", self.check_computer),
+            ("Explain each step again", "Above its controls.", self._dock.help_again),
             ("Help", "Opens the manual in the browser.", self.show_help),
         ):
             header.add_action(self._action(text, tip, call))

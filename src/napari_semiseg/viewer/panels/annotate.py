@@ -18,6 +18,7 @@ from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
 from napari_semiseg.viewer.panels.annotate_words import STATE_WORDS, where_words
+from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.panels.import_button import ImportButton
 from napari_semiseg.viewer.tiles.importing import Importing
 from napari_semiseg.viewer.tiles.suggesting import Suggesting
@@ -54,6 +55,7 @@ class AnnotatePanel(Panel):
         "Outline every object in a few small tiles. The model learns from these tiles, "
         "and from all images without labels."
     )
+    first_help: ClassVar[str] = FIRST_HELP["Annotate"]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

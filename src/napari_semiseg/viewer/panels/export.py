@@ -25,6 +25,7 @@ from napari_semiseg.viewer.panels.export_words import (
     TABLE_TIPS,
     left_out_words,
 )
+from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.object_options import ObjectOptionsForm
@@ -47,6 +48,7 @@ class ExportPanel(Panel):
 
     title: ClassVar[str] = "Export"
     about: ClassVar[str] = ABOUT["instances"]
+    first_help: ClassVar[str] = FIRST_HELP["Export"]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

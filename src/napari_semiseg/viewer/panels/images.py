@@ -18,6 +18,7 @@ from napari_semiseg.viewer.classes.task_choice import TaskChoice
 from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.images.adding import Adding
 from napari_semiseg.viewer.panels.axes_questions import AxesQuestions
+from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.panels.missing_images import MissingImages
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.image_list import ImageList
@@ -38,6 +39,7 @@ class ImagesPanel(Panel):
         "Choose the images to segment: the more, the better, since those that you do "
         "not label teach the model too."
     )
+    first_help: ClassVar[str] = FIRST_HELP["Images"]
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
 from napari_semiseg.viewer.classes.class_table import ClassTable
+from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.panels.review_objects import ObjectRows
 from napari_semiseg.viewer.panels.review_queue import QueueRows
 from napari_semiseg.viewer.panels.review_sizes import SizeRows
@@ -31,6 +32,7 @@ class ReviewPanel(Panel):
         "Look at what the model finds. Objects that you accept or correct are yours: "
         "the next training learns from them."
     )
+    first_help: ClassVar[str] = FIRST_HELP["Review"]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

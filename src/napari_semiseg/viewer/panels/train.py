@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QTimer
 
+from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.training.earlier_runs import (
     EarlierRuns,
     earlier_runs,
@@ -43,6 +44,7 @@ class TrainPanel(Panel):
         "Learn from the labelled tiles, and from the images without labels. It goes on "
         "in the background: paint on meanwhile."
     )
+    first_help: ClassVar[str] = FIRST_HELP["Train"]
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -14,6 +14,8 @@ class Panel(QWidget):
     title: ClassVar[str]
     about: ClassVar[str] = ""
     """What the step is for, in a sentence or two."""
+    first_help: ClassVar[str] = ""
+    """What to do in it, for who sees it for the first time; rich text."""
 
     fact_changed = Signal(str)
 

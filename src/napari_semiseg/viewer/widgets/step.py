@@ -15,14 +15,20 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_semiseg.viewer.widgets.help_note import HelpNote
+
 if TYPE_CHECKING:
     from napari_semiseg.viewer.widgets.panel import Panel
 
 
 class Step(QFrame):
-    """A panel under a header that opens and closes it."""
+    """A panel under a header that opens and closes it, with help above it.
+
+    The help is there until it is dismissed.
+    """
 
     toggled = Signal(bool)
+    help_dismissed = Signal()
 
     def __init__(
         self, number: int, panel: Panel, parent: QWidget | None = None
@@ -44,10 +50,24 @@ class Step(QFrame):
         self._fact.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._mark = QFrame()
         self._mark.setFixedWidth(4)
+        self._help = HelpNote(panel.first_help)
+        self._help.dismissed.connect(self._dismiss_help)
+        self._helps = False
         self._lay_out()
         panel.fact_changed.connect(self._show_fact)
         self._show_fact(panel.fact())
         panel.setVisible(False)
+        self._help.setVisible(False)
+
+    @property
+    def helps(self) -> bool:
+        """Whether the help is shown as long as the step is open."""
+        return self._helps
+
+    def set_help(self, on: bool) -> None:
+        """Show what to do above the controls, or no more."""
+        self._helps = on and bool(self.panel.first_help)
+        self._help.setVisible(self._helps and self.is_open)
 
     @property
     def is_open(self) -> bool:
@@ -61,6 +81,7 @@ class Step(QFrame):
             return
         arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
         self._arrow.setArrowType(arrow)
+        self._help.setVisible(self._helps and is_open)
         self.panel.setVisible(is_open)
         self.toggled.emit(is_open)
 
@@ -86,12 +107,17 @@ class Step(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(header)
+        column.addWidget(self._help)
         column.addWidget(self.panel)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(4)
         whole.addWidget(self._mark)
         whole.addLayout(column, 1)
+
+    def _dismiss_help(self) -> None:
+        self.set_help(False)
+        self.help_dismissed.emit()
 
     def _show_fact(self, fact: str) -> None:
         if fact == self._fact.toolTip():
