@@ -20,9 +20,9 @@ FIRST_HELP = {
         "Pause or stop it whenever you like: the best model is kept."
     ),
     "Review": (
-        "The layer <i>instances</i> shows what the model finds. <b>Point at an object: "
-        "K if it is right, Shift+X if it is none</b>, or paint over it; what you did "
-        "is never overwritten. Go through the images it is least sure of, then press "
+        "The layer <i>instances</i> shows what the model finds. <b>Accept what is "
+        "right, reject or paint over what is wrong</b>: what you did is never "
+        "overwritten. Then go to the image it is least sure of; in the end press "
         "<i>Train again</i>."
     ),
     "Export": (
