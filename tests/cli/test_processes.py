@@ -140,7 +140,7 @@ def test_pause_resume_and_stop(
     child = launch(*fresh(project, 100_000))
     run = new_run(project, 1)
     until_step(run, 3)
-    (row,) = json.loads(cli("status", project, "--json").out)
+    (row,) = json.loads(cli("status", project, "--json").out)["runs"]
     assert (row["state"], row["alive"], row["n_steps"]) == ("training", True, 100_000)
     assert cli("pause", project).out.startswith("paused at step")
     step = status(run).step
@@ -155,8 +155,8 @@ def test_pause_resume_and_stop(
     assert model_in_use(project) == run
     # A run that was stopped goes on in the background.
     assert cli("resume", project).out.startswith("training at step")
-    (row,) = json.loads(cli("status", project, "--json").out)
+    (row,) = json.loads(cli("status", project, "--json").out)["runs"]
     assert row["state"] == "training"
     assert cli("stop", project, run.id).out.startswith("stopped at step")
-    (row,) = json.loads(cli("status", project, "--json").out)
+    (row,) = json.loads(cli("status", project, "--json").out)["runs"]
     assert (row["state"], row["in_use"]) == ("stopped", True)

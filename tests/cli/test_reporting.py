@@ -53,7 +53,7 @@ def test_report_of_nothing_is_a_sentence(
 def test_status_says_what_labels_cost_and_brought(
     trained: Path, cli: Callable[..., Any]
 ) -> None:
-    (found,) = json.loads(cli("status", trained, "--json").out)
+    (found,) = json.loads(cli("status", trained, "--json").out)["runs"]
     assert found["labels"]["tiles"] == 1
     assert found["labels"]["objects"] > 1
     assert found["labels"]["minutes"] is None
@@ -86,7 +86,7 @@ def test_compared_training_says_whether_unlabelled_images_helped(
     assert "Now 4 steps from the labelled tiles alone" in done.err
     assert "Not validated" in done.out
     assert "from the labelled tiles alone" in done.out
-    found, arm = json.loads(cli("status", project, "--json").out)
+    found, arm = json.loads(cli("status", project, "--json").out)["runs"]
     assert arm["arm_of"] == found["run"]
     assert found["comparison"]["arm"] == arm["run"]
     difference = found["score"] - arm["score"]

@@ -119,7 +119,7 @@ def test_a_run_that_fails_later_says_why(
     )  # fmt: skip
     assert done.code == 1
     assert "Error: The GPU was lost or its driver failed" in done.err
-    table = json.loads(cli("status", project, "--json").out)
+    table = json.loads(cli("status", project, "--json").out)["runs"]
     assert [one["state"] for one in table] == ["failed"]
 
 
@@ -135,8 +135,17 @@ def test_run_made_before_is_used(cli: Callable[..., Done], project: Path) -> Non
 
 
 def test_status_of_nothing(cli: Callable[..., Done], project: Path) -> None:
-    assert "no run yet" in cli("status", project).out
-    assert json.loads(cli("status", project, "--json").out) == []
+    text = cli("status", project).out
+    assert "no run yet" in text
+    assert text.startswith("1 of 2 images reviewed.")
+    found = json.loads(cli("status", project, "--json").out)
+    assert found["runs"] == []
+    assert found["review"] == {
+        "reviewed": 1,
+        "total": len(Project.open(project).images),
+        "minutes": None,
+        "needs_work": 0,
+    }
 
 
 def test_steering_needs_a_run_that_goes_on(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.api.labelling import as_project
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.project.reviews import progress
 from napari_semiseg.runs import supervisor
 from napari_semiseg.runs.folder import find_run, list_runs
 from napari_semiseg.runs.models import model_in_use
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semiseg.project.project import Project
+    from napari_semiseg.project.reviews import ReviewProgress
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.record import RunRecord
     from napari_semiseg.runs.status import RunStatus
@@ -75,6 +77,11 @@ def status(
         runs = [find_run(opened.folder, run)]
     used = model_in_use(opened)
     return tuple(_overview(one, used) for one in runs)
+
+
+def review_progress(project: str | Path | Project) -> ReviewProgress:
+    """How many images were reviewed, which tiles need work, and the minutes it took."""
+    return progress(as_project(project))
 
 
 def _overview(run: RunFolder, used: RunFolder | None) -> RunOverview:

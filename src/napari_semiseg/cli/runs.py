@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 def status(
     project: ProjectArgument, run: RunArgument = None, as_json: JsonOption = False
 ) -> None:
-    """List the runs of a project: state, step, time left; what each round cost."""
+    """List the runs of a project, what each round cost, and what was reviewed."""
     from napari_semiseg import api
+    from napari_semiseg.api.running import review_progress
 
     found = api.status(project, run)
+    review = review_progress(project)
     if as_json:
-        say_json([one.as_dict() for one in found])
+        runs = [one.as_dict() for one in found]
+        say_json({"review": review.as_dict(), "runs": runs})
         return
+    say(f"{review.words[0].upper()}{review.words[1:]}.")
     if not found:
         say("This project has no run yet. Start one with: napari-semiseg train PROJECT")
         return
