@@ -26,6 +26,12 @@ from napari_semiseg.api.outputs import (
 from napari_semiseg.api.predicting import predict
 from napari_semiseg.api.ranking import RankedImage, rank
 from napari_semiseg.api.reporting import report
+from napari_semiseg.api.rounds import (
+    ImageChanges,
+    RoundComparison,
+    compare_rounds,
+    rounds,
+)
 from napari_semiseg.api.running import RunOverview, pause, resume, status, stop
 from napari_semiseg.api.suggesting import Suggestion, suggest
 from napari_semiseg.api.training import train
@@ -34,16 +40,19 @@ __all__ = [
     "AcceptedTile",
     "ClassReport",
     "EvaluationReport",
+    "ImageChanges",
     "InitReport",
     "ModelOverview",
     "ObjectOptions",
     "OutputReport",
     "Progress",
     "RankedImage",
+    "RoundComparison",
     "RunOverview",
     "Suggestion",
     "WrittenImage",
     "accept",
+    "compare_rounds",
     "evaluate",
     "evaluate_classes",
     "export",
@@ -55,6 +64,7 @@ __all__ = [
     "rank",
     "report",
     "resume",
+    "rounds",
     "status",
     "stop",
     "suggest",

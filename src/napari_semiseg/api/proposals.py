@@ -18,6 +18,7 @@ from napari_semiseg.project.tile_files import read_layers, write_layers
 from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
 from napari_semiseg.runs.folder import list_runs
 from napari_semiseg.runs.models import model_in_use
+from napari_semiseg.segmentation.doubts import mean_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_semiseg.geometry import ImageSource
     from napari_semiseg.learning.model import ModelCard
     from napari_semiseg.prediction.prediction import Prediction
     from napari_semiseg.prediction.predictor import Predictor
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
     from napari_semiseg.runs.chosen_thresholds import ChosenThresholds
-
+    from napari_semiseg.runs.folder import RunFolder
 
 _CLASSES = "object_classes"
 
@@ -62,19 +64,31 @@ class Proposals:
         With a model in use.
     device
         Where to predict.
+    run
+        Whose model proposes; None: the one in use. What another one than that finds is
+        not stored: it would take the place of what is in use.
 
     Raises
     ------
     SemisegError
-        When the project has no model yet.
+        When the project has no model yet, or the run none.
     """
 
-    def __init__(self, project: Project, device: str = "auto") -> None:
-        run = model_in_use(project)
+    def __init__(
+        self, project: Project, device: str = "auto", run: RunFolder | None = None
+    ) -> None:
+        used = model_in_use(project)
+        self._wanted = run
+        run = run or used
         if run is None:
             raise SemisegError(_no_model(project))
+        if not run.has_model:
+            raise SemisegError(
+                f"The run {run.id} has no model yet: let it finish first."
+            )
         self._project = project
         self._device = device
+        self._stores = run == used
         self.run = run
         self.model_folder = run.model
         self._identity = (run.model / "model.json").read_bytes()
@@ -91,11 +105,26 @@ class Proposals:
     def _loaded(self) -> Predictor:
         return load_predictor(self.model_folder, self._device)
 
+    @functools.cached_property
+    def student(self) -> Predictor | None:
+        """The network that learned beside the model, see `learning.student`."""
+        from napari_semiseg.learning.model import Model
+        from napari_semiseg.learning.student import load_student
+        from napari_semiseg.prediction.predictor import Predictor
+
+        ours = self.predictor
+        found = load_student(self.model_folder, ours.model.device)
+        if found is None:
+            return None
+        return Predictor(Model(found.network, ours.model.card), batch=ours.batch)
+
     def renewed(self) -> Proposals:
         """The same by what is in use now; the model is loaded anew only if need be."""
-        now = Proposals(self._project, self._device)
+        now = Proposals(self._project, self._device, self._wanted)
         if now._identity == self._identity and "_loaded" in vars(self):
             now._loaded = self._loaded
+            if "student" in vars(self) and now._chosen == self._chosen:
+                now.student = self.student
         return now
 
     @property
@@ -139,7 +168,7 @@ class Proposals:
         """All there is to say about an image; stores its objects unless rescaled."""
         source = self._project.source(item)
         found = self.predictor.predict(source, progress=progress, rescale=rescale)
-        if rescale is None:
+        if rescale is None and self._stores:
             self._keep(item, found)
         return found
 
@@ -153,18 +182,43 @@ class Proposals:
         """Whether the summary of an image is stored."""
         return self._summary(item) is not None
 
+    def source(self, item: ImageItem) -> ImageSource:
+        """The pixels of an image."""
+        return self._project.source(item)
+
+    def notes(self, item: ImageItem) -> dict[str, Any]:
+        """What is stored beside the objects of an image; empty where nothing is.
+
+        Raises
+        ------
+        SemisegError
+            When it is damaged.
+        """
+        try:
+            kept: dict[str, Any] = read_json(self._path(item).with_suffix(".json"))
+        except OSError:
+            return {}
+        return kept
+
+    def note(self, item: ImageItem, content: dict[str, Any]) -> None:
+        """Store more beside the objects of an image, if they are and there is room."""
+        if self._stores:
+            with contextlib.suppress(SemisegError, OSError):
+                if kept := self.notes(item):
+                    path = self._path(item).with_suffix(".json")
+                    write_json(path, {**kept, **content})
+
     def _summary(self, item: ImageItem) -> Summary | None:
         # A damaged file is as good as none: the image can be predicted again.
         with contextlib.suppress(OSError, SemisegError, TypeError, KeyError):
-            kept = read_json(self._path(item).with_suffix(".json"))
+            kept = self.notes(item)
             return Summary(kept["confidence"], kept["n_objects"])
         return None
 
     def _summarise(self, found: Prediction) -> Summary:
         foreground = 1 - found.probability[0] > self.card.thresholds[0]
-        where = foreground if foreground.any() else np.ones_like(foreground)
-        confidence = found.confidence.mean(where=where, dtype=np.float64)
-        return Summary(float(confidence), int(found.instances.max(initial=0)))
+        confidence = mean_confidence(found.confidence, foreground)
+        return Summary(confidence, int(found.instances.max(initial=0)))
 
     def _path(self, item: ImageItem) -> Path:
         chosen = "" if self._chosen is None else self._chosen.model_dump_json()
@@ -180,9 +234,13 @@ class Proposals:
         """Store objects in the place of those of older models, if there is room."""
         path = self._path(item)
         with contextlib.suppress(SemisegError, OSError):
+            content: dict[str, Any] = {}
             make_folder(path.parent)
             write_layers(path, [found.instances])
-            content: dict[str, Any] = asdict(self._summarise(found))
+            # The same model found the same before: what is noted still holds.
+            with contextlib.suppress(SemisegError):
+                content = self.notes(item)
+            content |= asdict(self._summarise(found))
             if self.has_object_classes:
                 content[_CLASSES] = dict(found.object_classes)
             write_json(path.with_suffix(".json"), content)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.folder import list_runs
 from napari_semiseg.runs.models import model_in_use
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _MAIN_SCORES = ("ap_actis", "mean_iou")
@@ -94,6 +95,23 @@ def rounds(project_folder: Path) -> tuple[Round, ...]:
         )
         found.append(one)
     return tuple(found)
+
+
+def round_named(rounds: Sequence[Round], name: int | str) -> Round:
+    """The round of a number, or of a run's name.
+
+    Raises
+    ------
+    SemisegError
+        When there is none; says which there are.
+    """
+    for one in rounds:
+        if str(name) in (str(one.number), one.run):
+            return one
+    if not rounds:
+        raise SemisegError("This project has no round yet: train a model first.")
+    last = len(rounds)
+    raise SemisegError(f"There is no round {name}: give a number from 1 to {last}.")
 
 
 def main_score(scores: Mapping[str, float | None]) -> float | None:
