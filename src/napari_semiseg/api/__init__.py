@@ -32,7 +32,14 @@ from napari_semiseg.api.rounds import (
     compare_rounds,
     rounds,
 )
-from napari_semiseg.api.running import RunOverview, pause, resume, status, stop
+from napari_semiseg.api.running import (
+    RunOverview,
+    pause,
+    resume,
+    review_progress,
+    status,
+    stop,
+)
 from napari_semiseg.api.suggesting import Suggestion, suggest
 from napari_semiseg.api.training import train
 
@@ -64,6 +71,7 @@ __all__ = [
     "rank",
     "report",
     "resume",
+    "review_progress",
     "rounds",
     "status",
     "stop",

@@ -26,10 +26,9 @@ def status(
 ) -> None:
     """List the runs of a project, what each round cost, and what was reviewed."""
     from napari_semiseg import api
-    from napari_semiseg.api.running import review_progress
 
     found = api.status(project, run)
-    review = review_progress(project)
+    review = api.review_progress(project)
     if as_json:
         runs = [one.as_dict() for one in found]
         say_json({"review": review.as_dict(), "runs": runs})
