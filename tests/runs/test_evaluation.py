@@ -9,12 +9,12 @@ import pytest
 from napari_semiseg.learning.training_set import LabelledTile, TrainingSet
 from napari_semiseg.runs.evaluation import (
     Evaluation,
-    decide,
     evaluate,
     foreground_of,
     judges_of,
     named_scores,
 )
+from napari_semiseg.runs.verdict import decide
 
 
 def tile(**fields: Any) -> LabelledTile:

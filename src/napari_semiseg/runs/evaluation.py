@@ -1,4 +1,4 @@
-"""How good a finished model is, and whether it replaces the one in use."""
+"""How good a finished model is on labelled tiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from napari_semiseg.runs.collapse import Foreground
-from napari_semiseg.runs.comparison import PairedDifference, paired_difference
 from napari_semiseg.segmentation.metrics import pool, score_image
 from napari_semiseg.segmentation.object_classes import score_object_classes, vote
 from napari_semiseg.segmentation.thresholds import LabelledTruth, search_thresholds
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.class_evaluation import ClassEvaluation
     from napari_semiseg.segmentation.metrics import ImageScores, PooledScores
     from napari_semiseg.segmentation.object_classes import ObjectClassScores
-    from napari_semiseg.segmentation.thresholds import ThresholdSearch
+    from napari_semiseg.segmentation.thresholds import Rule, ThresholdSearch
+    from napari_semiseg.segmentation.watershed import Form
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Judges:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Thresholds tuned, and scores measured, on the same tiles.
+    """Scores measured with thresholds that ``search`` has found.
 
     ``class_scores`` are of all tiles together, where the model tells classes apart.
     """
@@ -112,18 +112,6 @@ class Evaluation:
 AnyEvaluation: TypeAlias = "Evaluation | ClassEvaluation"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a model comes into use, and why.
-
-    ``compared`` are the numbers that decided; None: nothing could be compared.
-    """
-
-    accepted: bool
-    sentence: str
-    compared: PairedDifference | None = None
-
-
 def judges_of(training_set: TrainingSet) -> Judges:
     """Clean validation tiles; else validation tiles; else training tiles.
 
@@ -144,14 +132,14 @@ def evaluate(
     tiles: Sequence[LabelledTile],
     probabilities: Sequence[NDArray[np.float32]],
     *,
-    form: Literal["components", "mahotas"],
+    form: Form,
     min_size: int,
-    rule: Literal["best", "plateau"],
+    rule: Rule,
     altered: Sequence[Sequence[NDArray[np.float32]]] = (),
     kinds: Sequence[NDArray[np.float32]] = (),
     classes: Sequence[str] = (),
 ) -> Evaluation:
-    """Tune the thresholds of a model and score it.
+    """Tune the thresholds of a model and score it, on the same tiles.
 
     Parameters
     ----------
@@ -167,8 +155,7 @@ def evaluate(
         Further views of the same tiles, to tune the thresholds on as well; scores are
         measured on ``probabilities`` alone.
     kinds, classes
-        Softmax ``(N, *S)`` of the objects' classes in each tile, and their names; none
-        where the model does not tell them apart.
+        As of `score_tiles`.
     """
     truths = [LabelledTruth(tile.instances, tile.annotated) for tile in tiles]
     search = search_thresholds(
@@ -178,6 +165,35 @@ def evaluate(
         min_size=min_size,
         rule=rule,
     )
+    return score_tiles(
+        tiles,
+        probabilities,
+        search,
+        form=form,
+        min_size=min_size,
+        kinds=kinds,
+        classes=classes,
+    )
+
+
+def score_tiles(
+    tiles: Sequence[LabelledTile],
+    probabilities: Sequence[NDArray[np.float32]],
+    search: ThresholdSearch,
+    *,
+    form: Form,
+    min_size: int,
+    kinds: Sequence[NDArray[np.float32]] = (),
+    classes: Sequence[str] = (),
+) -> Evaluation:
+    """Score a model with thresholds that were tuned here or elsewhere.
+
+    Parameters
+    ----------
+    kinds, classes
+        Softmax ``(N, *S)`` of the objects' classes in each tile, and their names; none
+        where the model does not tell them apart.
+    """
     found = [
         instances_from_probability(
             probability, search.thresholds, min_size=min_size, form=form
@@ -223,68 +239,6 @@ def foreground_of(
         guessed=sum(int((tile.annotated & (one > 0)).sum()) for one, tile in pairs),
         true=sum(int((tile.annotated & (tile.instances > 0)).sum()) for tile in tiles),
         known=sum(int(tile.annotated.sum()) for tile in tiles),
-    )
-
-
-def decide(
-    new: AnyEvaluation,
-    old: AnyEvaluation | None,
-    *,
-    in_use: bool,
-    stopped: bool,
-    judged_on: str | None,
-) -> Verdict:
-    """Whether the new model replaces the one in use.
-
-    It does unless its foreground collapsed, or it is worse by more than the noise, see
-    `comparison.NOISE_RULE`.
-
-    Parameters
-    ----------
-    new, old
-        Scored on the same clean validation tiles; ``old`` None when there are none, or
-        no model in use that fits.
-    in_use
-        Whether the project has a model in use.
-    stopped
-        Whether the run was stopped before its end.
-    judged_on
-        What the tiles were, in words; None when there was nothing to judge by.
-    """
-    stays = " The model in use stays." if in_use else ""
-    if new.collapsed:
-        sentence = (
-            f"Its foreground collapsed: {new.foreground.words}. Label more tiles and "
-            f"train again.{stays}"
-        )
-        return Verdict(False, sentence)
-    if not in_use:
-        return Verdict(True, "It is the first model of this project.")
-    if old is None or judged_on is None:
-        return _not_validated(stopped)
-    compared = paired_difference(new, old)
-    figures = (
-        f"{compared.new:.3f} against {compared.old:.3f} ({new.score_words}, "
-        f"{judged_on}; {compared.noise_words})."
-    )
-    if compared.worse:
-        sentence = f"It is worse than the model in use: {figures}{stays}"
-        return Verdict(False, sentence, compared)
-    how = "better than" if compared.difference > 0 else "as good as"
-    return Verdict(True, f"It is {how} the model in use: {figures}", compared)
-
-
-def _not_validated(stopped: bool) -> Verdict:
-    if stopped:
-        return Verdict(
-            False,
-            "Not validated: it was stopped before its end, and no validation tile can "
-            "judge it. The model in use stays.",
-        )
-    return Verdict(
-        True,
-        "Not validated: no validation tile can compare it with the model in use, and "
-        "it replaces it. Mark a tile as validation to have the next one judged.",
     )
 
 

@@ -6,21 +6,16 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.runs.class_evaluation import evaluate_classes
 from napari_semiseg.runs.comparison import score_of_rows
-from napari_semiseg.runs.evaluation import (
-    Judges,
-    decide,
-    evaluate,
-    judges_of,
-    named_scores,
-)
+from napari_semiseg.runs.evaluation import Judges, judges_of, named_scores
+from napari_semiseg.runs.judging import evaluate_model, predict_tiles, seen_anew
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.models import model_in_use, read_card_json
 from napari_semiseg.runs.report import write_report, write_scores
 from napari_semiseg.runs.reporting.examples import choose_examples, write_examples
 from napari_semiseg.runs.supervised_arm import arm_verdict
 from napari_semiseg.runs.trainable import Outcome
+from napari_semiseg.runs.verdict import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,11 +25,11 @@ if TYPE_CHECKING:
 
     from napari_semiseg.learning.model import Model
     from napari_semiseg.learning.training import Training
-    from napari_semiseg.learning.training_set import LabelledTile
-    from napari_semiseg.runs.evaluation import AnyEvaluation, Verdict
+    from napari_semiseg.runs.evaluation import AnyEvaluation
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.trainable import Ending
+    from napari_semiseg.runs.verdict import Verdict
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,9 +76,12 @@ class Finisher:
     ) -> Outcome:
         judges = judges_of(self._training.training_set)
         model = self._training.model()
-        probabilities = self._predict(model, judges.tiles, should_stop, write)
-        evaluation = self._evaluate(
-            model, judges.tiles, probabilities, self._seen_anew(model, judges)
+        settings = self._training.settings
+        probabilities = predict_tiles(model, judges.tiles, should_stop, write)
+        learned = judges.role == "training"
+        altered = seen_anew(model, settings, judges.tiles) if learned else []
+        evaluation = evaluate_model(
+            model, settings, judges.tiles, probabilities, altered
         )
         # The model in use is looked up before this one can be taken for it.
         verdict, previous = self._judge(
@@ -121,60 +119,6 @@ class Finisher:
         except Exception as error:
             _LOG.warning("No examples for the report: %s", error)
 
-    def _predict(
-        self,
-        model: Model,
-        tiles: Sequence[LabelledTile],
-        should_stop: Callable[[], bool],
-        write: Callable[..., Event],
-    ) -> list[NDArray[np.float32]]:
-        from napari_semiseg.prediction.predictor import Predictor
-
-        predictor = Predictor(model)
-        found = []
-        for number, tile in enumerate(tiles):
-            write("evaluating", done=number, total=len(tiles))
-            source, box = tile.region()
-            found.append(
-                predictor.all_probabilities(source, box, should_stop=should_stop)
-            )
-        return found
-
-    def _evaluate(
-        self,
-        model: Model,
-        tiles: Sequence[LabelledTile],
-        predicted: Sequence[NDArray[np.float32]],
-        altered: Sequence[Sequence[NDArray[np.float32]]] = (),
-    ) -> AnyEvaluation:
-        card = model.card
-        probabilities = [one[: card.n_classes] for one in predicted]
-        if card.task == "semantic":
-            return evaluate_classes(tiles, probabilities, card.classes)
-        kinds = [one[card.n_classes :] for one in predicted] if card.n_kinds else []
-        return evaluate(
-            tiles,
-            probabilities,
-            form=card.watershed_form,
-            min_size=card.min_size,
-            rule=self._training.settings.threshold_rule,
-            altered=altered,
-            kinds=kinds,
-            classes=card.classes,
-        )
-
-    def _seen_anew(
-        self, model: Model, judges: Judges
-    ) -> list[list[NDArray[np.float32]]]:
-        """Further views of the tiles if the model was trained on them."""
-        from napari_semiseg.learning.tuning import altered_probabilities
-
-        if judges.role != "training" or model.card.task == "semantic":
-            return []
-        if self._training.settings.threshold_rule == "best":  # As it was published.
-            return []
-        return altered_probabilities(model.network, judges.tiles, model.device)
-
     def _judge(
         self,
         judges: Judges,
@@ -185,7 +129,7 @@ class Finisher:
         write: Callable[..., Event],
     ) -> tuple[Verdict, AnyEvaluation | None]:
         """Compare with the model in use on tiles that are clean for both."""
-        record = self._run.record()
+        record, settings = self._run.record(), self._training.settings
         if record.arm_of is not None:
             scores = evaluation.as_dict(judges.tiles)
             return arm_verdict(self._run, record.arm_of, scores), None
@@ -199,9 +143,9 @@ class Finisher:
             words = Judges(tuple(tiles), judges.role, clean=True).words
             if len(tiles) < len(judges.tiles):
                 ours = [probabilities[number] for number in shared]
-                new = self._evaluate(self._training.model(), tiles, ours)
-            theirs = self._predict(earlier, tiles, should_stop, write)
-            old = self._evaluate(earlier, tiles, theirs)
+                new = evaluate_model(self._training.model(), settings, tiles, ours)
+            theirs = predict_tiles(earlier, tiles, should_stop, write)
+            old = evaluate_model(earlier, settings, tiles, theirs)
         verdict = decide(
             new,
             old,

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from napari_semiseg.runs.evaluation import AnyEvaluation, Judges, Verdict
+    from napari_semiseg.runs.evaluation import AnyEvaluation, Judges
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
+    from napari_semiseg.runs.verdict import Verdict
 
 _FIRST = ("step", "stage", "seconds", "forwards", "samples", "coverage")
 

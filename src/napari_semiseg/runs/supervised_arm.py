@@ -20,8 +20,8 @@ from napari_semiseg.learning.settings import (
     SupervisedStageSettings,
 )
 from napari_semiseg.runs.comparison import paired_difference_of_scores
-from napari_semiseg.runs.evaluation import Verdict
 from napari_semiseg.runs.folder import RunFolder, list_runs
+from napari_semiseg.runs.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
