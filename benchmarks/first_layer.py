@@ -70,6 +70,7 @@ def _row(seed: int, options: argparse.Namespace) -> str:
             command, capture_output=True, text=True, check=True, env=environment
         )
     found = json.loads(done.stdout.splitlines()[-1])
+    print(" ".join(f"{t:.0f}:{s:.2f}" for t, s in found["shown"]), file=sys.stderr)
     reached = found["reached"]
     columns = [
         str(objects),
@@ -126,7 +127,6 @@ def watch(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         score = look_at_one(dock, unseen[len(shown) % _UNSEEN], options)
         shown.append((time.monotonic() - start, score))
         last = [one for _, one in shown[-_UNSEEN:]]
-        print([(round(t), round(s, 2)) for t, s in shown[-1:]], file=sys.stderr)
         if len(last) == _UNSEEN and np.mean(last) >= options.score:
             break
     else:

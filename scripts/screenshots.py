@@ -46,7 +46,7 @@ NAMES = (*BEFORE, "training", *AFTER)
 PROJECT = "nuclei.semiseg"
 _STEPS = 400
 # Small batches, as in the demo: many steps in the minutes that pictures may take.
-_CHANGES: dict[str, Any] = {
+PROJECT_CHANGES: dict[str, Any] = {
     "network": {"encoder": "mobilenet_v2", "weights": "none"},
     "supervised": {"batch": 4},
     "consistency": {"labelled_batch": 4, "unlabelled_batch": 4, "fresh": 1},
@@ -60,6 +60,7 @@ def begin(studio: Studio, folder: Path) -> None:
     """From nothing to suggested tiles."""
     studio.open_only("Images")
     studio.take("empty")
+    studio.show_help(False)  # Of the other pictures it would take half.
     studio.dock.menu.open_samples(folder)
     session = studio.desk.session
     studio.wait("an image is in view", lambda: session.item is not None)
@@ -157,7 +158,7 @@ def train(studio: Studio, steps: int) -> None:
     training, teacher = studio.desk.training, studio.desk.teacher
     studio.open_only("Train")
     studio.wait("tiles are counted", lambda: training.why_not() is None)
-    settings = make_settings("actis", "default", _CHANGES)
+    settings = make_settings("actis", "default", PROJECT_CHANGES)
     training.start(settings, steps=steps, device="cpu")
     studio.wait("the run lives", lambda: training.active, _MINUTE)
     show_unlabelled(studio)
@@ -296,6 +297,7 @@ def main() -> None:
 def tell(studio: Studio, kept: Path, spare: Path, *, steps: int, trained: bool) -> None:
     """Go through the whole story, or what is wanted of it."""
     wanted = studio.wanted
+    studio.show_help("empty" in wanted)
     if not trained or wanted & set(BEFORE):
         # What is trained already is looked at later, not begun anew.
         begin(studio, spare / "again" if trained else kept)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
 import napari
 import numpy as np
 from PIL import Image
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QSettings, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QCheckBox, QPushButton, QScrollArea
 
@@ -42,6 +43,9 @@ class Studio:
     def __init__(self, folder: Path, wanted: frozenset[str]) -> None:
         self.folder = folder
         self.wanted = wanted
+        self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        form, scope = QSettings.Format.IniFormat, QSettings.Scope.UserScope
+        QSettings.setPath(form, scope, self._home.name)  # Not those of the user.
         self.viewer = napari.Viewer(title="napari-semiseg")
         self.window: QWidget = self.viewer.window._qt_window  # noqa: SLF001
         self.window.resize(*WINDOW)
@@ -80,6 +84,12 @@ class Studio:
         """Click the check box of a step with this text."""
         boxes = self.dock.panel(step).findChildren(QCheckBox)
         next(box for box in boxes if box.text() == text).click()
+        self.rest(0.3)
+
+    def show_help(self, on: bool) -> None:
+        """Show, or hide, what explains each step to who sees it first."""
+        for step in self.dock.steps:
+            step.set_help(on)
         self.rest(0.3)
 
     def open_only(self, *titles: str) -> None:
