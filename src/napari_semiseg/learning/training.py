@@ -89,13 +89,8 @@ class Training:
         self._preparation = Preparation(self.equipment.random)
         self._descent = GradientDescent(self.equipment)
         self._selection = ModelSelection(training_set, self.device)
-        self.messages.extend(
-            announcements(
-                self.settings,
-                training_set,
-                unlabelled=bool(self.equipment.unlabelled.images),
-            )
-        )
+        images = bool(self.equipment.unlabelled.images)
+        self.messages += announcements(self.settings, training_set, unlabelled=images)
 
     @classmethod
     def resume(
@@ -109,7 +104,17 @@ class Training:
 
         Bitwise on the same kind of CPU with the same number of threads.
         """
-        state = load_state(path)
+        return cls.from_state(load_state(path), training_set, device=device)
+
+    @classmethod
+    def from_state(
+        cls,
+        state: dict[str, Any],
+        training_set: TrainingSet,
+        *,
+        device: str | torch.device = "auto",
+    ) -> Training:
+        """Go on from `state`."""
         settings = parse_settings(state["settings"])
         without = settings.network.model_copy(update={"weights": "none"})
         training = cls(
@@ -153,9 +158,7 @@ class Training:
 
     def seconds_per_step(self) -> dict[str, float]:
         """Time a step of each stage costs here, measured without learning anything."""
-        return {
-            planned.name: seconds_of(planned, self.equipment) for planned in self.plan
-        }
+        return {one.name: seconds_of(one, self.equipment) for one in self.plan}
 
     def halve_batch(self) -> str | None:
         """Take smaller batches; returns the sentence to show, None at the minimum."""
@@ -211,22 +214,23 @@ class Training:
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""
-        save_state(
-            path,
-            {
-                "settings": self.settings.model_dump(mode="json"),
-                "step": self.step,
-                "network": self.network.state_dict(),
-                "weights_report": self.weights_sentence,
-                "start_card": self.start_card
-                and self.start_card.model_dump(mode="json"),
-                "random": self._preparation.random_state(),
-                "batch_scale": self.equipment.batch_scale,
-                "scaler": self._descent.state(),
-                "best": self._selection.best.state(),
-                "stages": self.stages.state(),
-            },
-        )
+        save_state(path, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, to be kept by `save_state`."""
+        card = self.start_card
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "weights_report": self.weights_sentence,
+            "start_card": card and card.model_dump(mode="json"),
+            "random": self._preparation.random_state(),
+            "batch_scale": self.equipment.batch_scale,
+            "scaler": self._descent.state(),
+            "best": self._selection.best.state(),
+            "stages": self.stages.state(),
+        }
 
     # -- one step ---------------------------------------------------------------------
 
