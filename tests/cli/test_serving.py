@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.files import make_folder, write_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import load_settings, make_settings
+from napari_semiseg.learning.model import Model
 from napari_semiseg.project.locks import annotation_lock
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs import asking
+from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.runs.server_folder import ServerFolder
@@ -117,6 +121,42 @@ def test_previews_rank_and_export_from_start_to_stop(
     assert server.stop(timeout=60) == 0
     assert [event["event"] for event in events] == ["closed"]
     assert not server.folder.previews.exists()
+
+
+def test_the_model_of_another_round_answers_where_it_is_asked(
+    trained: Path, start: Start
+) -> None:
+    project = Project.open(trained)
+    used = model_in_use(project)
+    assert used is not None
+    other = RunFolder(used.path.with_name(f"{used.id}-2"))
+    shutil.copytree(used.path, other.path)
+    other.update(id=other.id, accepted=False)
+    model = Model.load(other.model)
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.mul_(0.5)
+    model.save(other.model)
+    item, box = project.image("cells1"), Box((8, 16), (40, 50))
+    server = start(trained)
+    events = follow_server(server)
+    until(events, "ready")
+
+    seen = []
+    for name in ("", other.id, used.id):
+        asking.request_preview(server.folder, item.id, box, run=name)
+        event = until(events, "preview")
+        path = server.folder.previews / event["files"]["probability"]
+        seen.append((event["model"], np.load(path)))
+
+    assert [model for model, _ in seen] == [used.id, other.id, used.id]
+    np.testing.assert_array_equal(seen[0][1], seen[2][1])
+    expected = Proposals(project, "cpu", other).predict(item).probability
+    np.testing.assert_allclose(seen[1][1], expected[:, 8:48, 16:66], atol=1e-4)
+    assert np.abs(seen[1][1] - seen[0][1]).max() > 0.05
+    asking.request_preview(server.folder, item.id, box, run="gone")
+    refused = next(event for event in events if event["event"] == "refused")
+    assert "There is no run gone" in refused["sentence"]
 
 
 def test_it_dies_with_its_parent(trained: Path, start: Start) -> None:

@@ -163,6 +163,21 @@ def test_export_tells_how_far_it_is_but_not_too_often(folder: ServerFolder) -> N
     assert seen[-1]["event"] == "exported"
 
 
+def test_views_of_two_runs_do_not_take_each_others_place(folder: ServerFolder) -> None:
+    asked = [
+        asking.request_preview(folder, "cells", BOX, run=run)
+        for run in ("", "run-2", "run-3", "run-2")
+    ]
+    seen = serve(folder, FakeWork())
+    answers = {event["request"]: event["event"] for event in seen}
+    assert [answers[request.id] for request in asked] == [
+        "preview",
+        "cancelled",
+        "preview",
+        "preview",
+    ]
+
+
 def test_export_is_cancelled_and_the_next_one_made(folder: ServerFolder) -> None:
     first = asking.request_export(folder, folder.path)
     second = asking.request_export(folder, folder.path)

@@ -16,6 +16,7 @@ from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.api.ranking import ranking
 from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.runs.asking import ExportWish, PaceWish, RankWish
+from napari_semiseg.runs.folder import find_run
 from napari_semiseg.runs.liveness import identify
 from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.runs.previews import answer_preview
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.work import Attend
 
 _PREVIEWS = 4  # Answered ones that are kept; each may have 2048 x 2048 pixels.
+_ROUNDS = 2  # Models of other rounds that stay loaded: two are compared at a time.
 
 
 def serve(
@@ -73,6 +75,7 @@ class ProjectWork:
         self._folder = folder
         self._device = device
         self._proposals: Proposals | None = None
+        self._rounds: dict[str, Proposals] = {}
 
     def describe(self) -> dict[str, Any]:
         """Devices, and the one it would choose."""
@@ -98,10 +101,11 @@ class ProjectWork:
         return None if run is None else run.id
 
     def preview(self, request: Request, attend: Attend) -> dict[str, Any]:
-        """How the model in use sees a box."""
+        """How the model in use, or that of a run, sees a box."""
         from napari_semiseg.prediction.view import ModelView
 
-        proposals = self._current()
+        other = request.run and request.run != self.model()
+        proposals = self._of_run(request.run) if other else self._current()
         item = self._project.image(request.image_id)
 
         def trust(box: Box) -> NDArray[np.uint8]:
@@ -186,6 +190,19 @@ class ProjectWork:
         else:
             self._proposals = self._proposals.renewed()
         return self._proposals
+
+    def _of_run(self, name: str) -> Proposals:
+        """What the model of a run proposes; the last ones stay loaded."""
+        self._project.reload()
+        known = self._rounds.pop(name, None)
+        if known is None:
+            run = find_run(self._project.folder, name)
+            known = Proposals(self._project, self._device, run)
+        # The newest lies last.
+        self._rounds[name] = known.renewed()
+        while len(self._rounds) > _ROUNDS:
+            del self._rounds[next(iter(self._rounds))]
+        return self._rounds[name]
 
 
 class _Told(Progress):

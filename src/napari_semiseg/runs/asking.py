@@ -54,13 +54,19 @@ def request_preview(
     image_id: str,
     box: Box,
     layers: tuple[PreviewLayer, ...] = ALL_LAYERS,
+    run: str = "",
 ) -> Request:
-    """Ask how the model in use sees a box; ``preview`` or ``refused`` answers.
+    """Ask how a model sees a box; ``preview`` or ``refused`` answers.
 
-    A newer request of the same image takes the place of an older one: that is
+    A newer request of the same image and run takes the place of an older one: that is
     ``cancelled``.
+
+    Parameters
+    ----------
+    run
+        Id of the run whose model shall answer; empty: the model in use.
     """
-    return send_preview(folder.control, image_id, box, layers)
+    return send_preview(folder.control, image_id, box, layers, run)
 
 
 def request_ranking(

@@ -32,8 +32,9 @@ ALL_LAYERS: tuple[PreviewLayer, ...] = (
 class Request(BaseModel):
     """One wish of a watcher.
 
-    Previews name the image, the box and the arrays wanted; what else is asked of a
-    server has its ``options``, see :mod:`runs.serving`.
+    Previews name the image, the box and the arrays wanted, and for a server the run
+    whose model shall answer (empty: the one in use); what else is asked of a server has
+    its ``options``, see :mod:`runs.serving`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class Request(BaseModel):
     origin: tuple[int, ...] = ()
     size: tuple[int, ...] = ()
     layers: tuple[PreviewLayer, ...] = ALL_LAYERS
+    run: str = ""
     options: dict[str, JsonValue] = {}
 
 
@@ -58,6 +60,7 @@ def send_preview(
     image_id: str,
     box: Box,
     layers: tuple[PreviewLayer, ...] = ALL_LAYERS,
+    run: str = "",
 ) -> Request:
     """Ask for the teacher's view of ``box``; answered by a ``preview`` event."""
     request = Request(
@@ -68,6 +71,7 @@ def send_preview(
         origin=box.origin,
         size=box.size,
         layers=layers,
+        run=run,
     )
     return _post(folder, request)
 

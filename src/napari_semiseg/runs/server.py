@@ -67,7 +67,7 @@ class Server:
         self._inbox = Inbox(folder.control, since=0.0)
         self._interruption = Interruption()
         self._events = EventWriter(folder.events)
-        self._previews: dict[str, Request] = {}
+        self._previews: dict[tuple[str, str], Request] = {}
         self._jobs: deque[Request] = deque()
         self._ranking: tuple[Request, Iterator[dict[str, Any]]] | None = None
         self._in_hand: list[Request] = []
@@ -105,8 +105,8 @@ class Server:
 
     def _sort(self, request: Request) -> None:
         if request.kind == "preview":
-            self._replace(self._previews.pop(request.image_id, None))
-            self._previews[request.image_id] = request
+            self._replace(self._previews.pop(_place(request), None))
+            self._previews[_place(request)] = request
         elif request.kind == "rank":
             self._begin_ranking(request)
         elif request.kind in ("export", "pace"):
@@ -122,7 +122,7 @@ class Server:
     def _cancel(self, wanted: str) -> None:
         for request in (*self._previews.values(), *self._jobs):
             if request.id == wanted:
-                self._previews.pop(request.image_id, None)
+                self._previews.pop(_place(request), None)
                 self._jobs = deque(job for job in self._jobs if job != request)
                 self._replace(request)
                 return
@@ -237,7 +237,7 @@ class Server:
     def _attend_preview(self, request: Request) -> None:
         """As above, for a preview: a newer one of another place makes it needless."""
         self._collect()
-        newer = self._previews.get(request.image_id)
+        newer = self._previews.get(_place(request))
         there = (request.origin, request.size)
         if newer is not None and (newer.origin, newer.size) != there:
             raise LeftError
@@ -270,6 +270,11 @@ class Server:
     def _write(self, name: str, **fields: Any) -> Event:
         self._spoke = self._clock()
         return self._events.write(name, **fields)
+
+
+def _place(request: Request) -> tuple[str, str]:
+    """Whose view of which image is asked for."""
+    return request.image_id, request.run
 
 
 def _sentence(error: Exception) -> str:

@@ -11,8 +11,8 @@ in ``events.jsonl``:
 ``model``
     Another model came into use: ``run`` (or null).
 ``preview``, ``refused``
-    As a run's, the former with ``model``. Whatever fails is refused: ``request``,
-    ``sentence``.
+    As a run's, the former with ``model``, the run that answered. Whatever fails is
+    refused: ``request``, ``sentence``.
 ``ranked``
     ``request, image_id, confidence, n_objects, reliability, done, total``; with a
     ``sentence`` and nulls for an image that cannot be read. ``reliability`` is null but
