@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.exporting import Exporting
     from napari_semiseg.viewer.images.image_view import ImageView
     from napari_semiseg.viewer.keys import Keys
+    from napari_semiseg.viewer.labelling_minutes import LabellingMinutes
     from napari_semiseg.viewer.review.reviewing import Reviewing
     from napari_semiseg.viewer.server import Server
     from napari_semiseg.viewer.session import Session
@@ -46,5 +47,6 @@ class Desk:
     teacher: TeacherLayers = field(init=False)
     palette: Palette = field(init=False)
     looking: Looking = field(init=False)
+    minutes: LabellingMinutes = field(init=False)
     reviewing: Reviewing = field(init=False)
     exporting: Exporting = field(init=False)

@@ -16,6 +16,7 @@ from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.exporting import Exporting
 from napari_semiseg.viewer.images.image_view import ImageView
 from napari_semiseg.viewer.keys import Keys
+from napari_semiseg.viewer.labelling_minutes import LabellingMinutes
 from napari_semiseg.viewer.menu import Menu
 from napari_semiseg.viewer.panels.annotate import AnnotatePanel
 from napari_semiseg.viewer.panels.export import ExportPanel
@@ -60,6 +61,7 @@ def make_desk(viewer: Viewer, parent: QObject) -> Desk:
     desk.teacher = TeacherLayers(desk)
     desk.palette = Palette(desk)
     desk.looking = Looking(desk)
+    desk.minutes = LabellingMinutes(desk)
     desk.reviewing = Reviewing(desk)
     desk.exporting = Exporting(desk)
     return desk
@@ -141,6 +143,7 @@ class SemisegDock(QWidget):
         for controller in (
             desk.exporting,
             desk.reviewing,
+            desk.minutes,
             desk.looking,
             desk.palette,
             desk.teacher,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.key_bindings import coerce_keybinding
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QKeySequence
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ KEYS: dict[str, Key] = {
 class Keys(QObject):
     """Binds functions to keys of the viewer while the dock lives."""
 
+    pressed = Signal(str)
+    """A key was pressed: its name."""
+
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.session)
         self._viewer = desk.viewer
@@ -92,7 +95,12 @@ class Keys(QObject):
         """
         key = coerce_keybinding(KEYS[name].sequence)
         self._before.setdefault(name, self._viewer.keymap.get(key))
-        bound = _held(press, release) if release else _pressed(press)
+
+        def told() -> None:
+            self.pressed.emit(name)
+            press()
+
+        bound = _held(told, release) if release else _pressed(told)
         self._viewer.bind_key(key, bound, overwrite=True)
 
     def close(self) -> None:
