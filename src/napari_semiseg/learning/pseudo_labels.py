@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_semiseg.segmentation.selecting import FEWEST_PIXELS, MOST_PIXELS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
-
-_FEWEST_PIXELS = 32  # A percentile of fewer is noise.
-_MOST_PIXELS = 1_000_000  # Enough for a percentile; older torch refuses 16.7 million.
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,9 @@ class PercentileFilter:
         """Take the percentiles of a batch into the running mean; bool ``(B, *S)``."""
         for c in range(len(self.thresholds)):
             confidence = pseudo.confidence[(pseudo.label == c) & valid]
-            if len(confidence) < _FEWEST_PIXELS:
+            if len(confidence) < FEWEST_PIXELS:
                 continue
-            stride = -(-len(confidence) // _MOST_PIXELS)
+            stride = -(-len(confidence) // MOST_PIXELS)
             observed = float(torch.quantile(confidence[::stride], self.quantile))
             self._follow(c, observed)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semiseg.learning.report import PreviewArrays
+from napari_semiseg.segmentation.selecting import at_least
 from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
@@ -29,14 +30,13 @@ class ModelView:
         The model.
     attend
         Called after every tile; may raise to leave.
-    read_trust
-        What a person said about the pixels of a box, uint8 values of `Trust`; None:
-        nothing.
+    read_told
+        What a person says of the pixels of a box now; None: nothing.
     """
 
     predictor: Predictor
     attend: Callable[[], None] = lambda: None
-    read_trust: Callable[[Box], NDArray[np.uint8]] | None = None
+    read_told: Callable[[Box], Told] | None = None
 
     def preview(
         self, source: ImageSource, box: Box, image_id: str = ""
@@ -52,9 +52,22 @@ class ModelView:
         confidence = probability.max(0)
         selection = self.predictor.model.card.selection
         selected = selected_pixels(label, confidence, selection)
-        if selection is not None and self.read_trust is not None:
-            selected = apply_trust(selected, self.read_trust(box))
+        if selection is not None and self.read_told is not None:
+            label, selected = self._told(self.read_told(box), label, selected)
         return PreviewArrays(probability, label, confidence, selected, kind)
+
+    def _told(
+        self, told: Told, label: NDArray[np.uint8], selected: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Label and mask as a training of this model would take them now."""
+        import torch  # Slow to import.
+
+        card = self.predictor.model.card
+        rules = LabelRules(card.task, card.boundary)
+        said = said_of(told, rules, torch.device("cpu"))
+        labels = said.label(torch.from_numpy(label.astype(np.int64))[None])
+        mask = said.selected(torch.from_numpy(selected)[None])
+        return labels[0].numpy().astype(np.uint8), mask[0].numpy()
 
 
 def selected_pixels(
@@ -73,7 +86,4 @@ def selected_pixels(
     """
     if selection is None:
         return np.zeros(label.shape, bool)
-    never = np.inf
-    thresholds = np.array([never if t is None else t for t in selection], np.float32)
-    mask: NDArray[np.bool_] = confidence >= thresholds[label]
-    return mask
+    return at_least(selection, label, confidence)
