@@ -6,12 +6,18 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_semiseg.learning.stage import PlannedStage
+from napari_semiseg.learning.stage import FROM_LABELS, PlannedStage
 
 if TYPE_CHECKING:
     from napari_semiseg.learning.curriculum_settings import CurriculumSettings
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.stage import Stage
+
+_WORDS = {
+    "supervised": FROM_LABELS,
+    "curriculum": "Learning within the bounds of sizes",
+    "proposals": "Learning from frozen pseudo-labels",
+}
 
 
 def plan_curriculum(
@@ -41,6 +47,7 @@ def plan_curriculum(
             first,
             partial(_make_regression, settings, first),
             validated=False,
+            words="Learning the sizes of regions",
         ),
         _planned("curriculum", settings, steps - first),
     ]
@@ -58,7 +65,7 @@ def _planned(
     name: str, settings: CurriculumSettings, n_steps: int, *, taught: bool = False
 ) -> PlannedStage:
     make = partial(_make, settings, n_steps, name)
-    return PlannedStage(name, n_steps, make, taught=taught)
+    return PlannedStage(name, n_steps, make, taught=taught, words=_WORDS[name])
 
 
 def _make(

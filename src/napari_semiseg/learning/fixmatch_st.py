@@ -7,10 +7,15 @@ table 1. ST++ takes two images to tell reliable from unreliable ones: with one i
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_semiseg.learning.stage import PlannedStage
+from napari_semiseg.learning.stage import (
+    FROM_LABELS,
+    FROM_UNLABELLED,
+    PlannedStage,
+)
 
 if TYPE_CHECKING:
     from napari_semiseg.learning.equipment import Equipment
@@ -21,6 +26,13 @@ _STUDENTS = {
     "none": (),
     "st": ("self-training",),
     "st++": ("reliable half", "all images"),
+}
+_WORDS = {
+    "supervised": FROM_LABELS,
+    "fixmatch": FROM_UNLABELLED,
+    "self-training": "A fresh network learning from pseudo-labels",
+    "reliable half": "A fresh network learning from reliable pseudo-labels",
+    "all images": "A fresh network learning from all pseudo-labels",
 }
 
 
@@ -35,15 +47,9 @@ def plan_fixmatch_st(
     first, *others = shares(settings.steps, len(names), settings.first_fraction)
     begin = "fixmatch" if unlabelled and settings.first == "fixmatch" else "supervised"
     return [
-        PlannedStage(begin, first, partial(_make, settings, first, begin)),
+        _planned(settings, begin, first),
         *(
-            PlannedStage(
-                name,
-                steps,
-                partial(_make, settings, steps, name),
-                begins="fresh",
-                taught=True,
-            )
+            replace(_planned(settings, name, steps), begins="fresh", taught=True)
             for name, steps in zip(names, others, strict=False)
         ),
     ]
@@ -63,6 +69,11 @@ def shares(n_steps: int, n_students: int, first: float | None) -> list[int]:
             for i in range(n_students)
         ),
     ]
+
+
+def _planned(settings: FixMatchStSettings, name: str, n_steps: int) -> PlannedStage:
+    make = partial(_make, settings, n_steps, name)
+    return PlannedStage(name, n_steps, make, words=_WORDS[name])
 
 
 def _make(

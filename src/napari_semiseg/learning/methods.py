@@ -28,7 +28,11 @@ from napari_semiseg.learning.settings import (
     SupervisedSettings,
     SupervisedStageSettings,
 )
-from napari_semiseg.learning.stage import PlannedStage
+from napari_semiseg.learning.stage import (
+    FROM_LABELS,
+    FROM_UNLABELLED,
+    PlannedStage,
+)
 from napari_semiseg.learning.transformation_settings import ConsistencySettings
 
 if TYPE_CHECKING:
@@ -74,6 +78,7 @@ def _plan_actis(
                 settings.supervised.geometry,
                 rest,
             ),
+            words=FROM_UNLABELLED,
         ),
     ]
 
@@ -87,6 +92,7 @@ def _supervised(
         SupervisedStage.name,
         n_steps,
         lambda tools: SupervisedStage(tools, settings, stage, n_steps),
+        words=FROM_LABELS,
     )
 
 
@@ -112,6 +118,7 @@ def _plan_consistency(
             lambda tools: TransformationStage(
                 tools, settings, first, weight=0.0, warm=restarted
             ),
+            words=FROM_LABELS,
         ),
         PlannedStage(
             "consistency" if weight else "supervised",
@@ -121,6 +128,7 @@ def _plan_consistency(
             ),
             # Over-fitted weights are what SemiCT is about.
             begins="latest" if settings.start == "warm" else "continue",
+            words=FROM_UNLABELLED if weight else FROM_LABELS,
         ),
     ]
 
@@ -140,6 +148,7 @@ def _plan_co_training(
             steps,
             lambda tools: CoTrainingStage(tools, settings, steps),
             n_networks=2,
+            words="Two networks learning from each other",
         )
     ]
 

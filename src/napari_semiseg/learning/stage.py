@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.report import ImageReliability
     from napari_semiseg.learning.size_report import SizeReport
 
+FROM_LABELS = "Learning from your labels"
+FROM_UNLABELLED = "Learning from unlabelled images, too"
+"""What is done in stages that several methods have."""
+
 
 class Stage(Protocol):
     """A part of a run with one loss.
@@ -204,6 +208,8 @@ class PlannedStage:
         in the stage before.
     validated
         Whether the validation tiles are looked at; not where another network learns.
+    words
+        What is done in it, for people who segment cells: ``Learning from your labels``.
     n_networks
         How many networks it trains; it makes the further ones by
         ``equipment.origin.network(number)``. With more than one it is the last stage.
@@ -217,3 +223,4 @@ class PlannedStage:
     judged_alone: bool = False
     validated: bool = True
     n_networks: int = 1
+    words: str = ""
