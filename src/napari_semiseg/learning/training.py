@@ -140,6 +140,11 @@ class Training:
         """The stages and their numbers of steps."""
         return self.stages.plan
 
+    @property
+    def stage_words(self) -> dict[str, str]:
+        """What is done in each stage, in words for everybody."""
+        return {planned.name: planned.words for planned in self.plan}
+
     def __iter__(self) -> Iterator[Report]:
         """Train from where it stands to the end."""
         while self.step < self.total_steps:
