@@ -42,8 +42,13 @@ class Key:
 # None of them is a key of napari's own, for whichever layer is active.
 KEYS: dict[str, Key] = {
     "new id": Key("N", "Paint the next object"),
-    "split": Key("Shift+S", "Give the pieces of an object ids of their own"),
+    "split": Key("Shift+S", "Cut objects along a line, or into their pieces"),
     "merge": Key("Shift+M", "Make two objects one"),
+    "erase": Key("Shift+E", "Erase the objects in a box"),
+    "grow": Key("G", "Make the object under the cursor one pixel larger"),
+    "shrink": Key("J", "Make the object under the cursor one pixel smaller"),
+    "fill holes": Key("Q", "Fill the holes of the object under the cursor"),
+    "background brush": Key("Shift+B", "Paint where there is no object"),
     "ignore": Key("Shift+I", "Paint pixels that nothing is to be learned from"),
     "fill": Key("Shift+F", "Fill the tile with the objects of the model"),
     "give class": Key("Shift+C", "Make an object one of the chosen class"),
