@@ -38,8 +38,8 @@ class FakeServer(QObject):
         self.default_device = "cpu"
         self.broken = False
 
-    def ask_preview(self, item: Any, box: Box) -> str | None:
-        return self._ask("preview", (item.id, box))
+    def ask_preview(self, item: Any, box: Box, run: str = "") -> str | None:
+        return self._ask("preview", (item.id, box, run) if run else (item.id, box))
 
     def ask_rank(self, images: Any = None) -> str | None:
         return self._ask("rank", images)
@@ -103,6 +103,7 @@ class FakeTeacher(QObject):
         self.window = window
         self.visible: list[Box] = []
         self.answers: list[tuple[Any, ...]] = []
+        self.alone = False
         self.acts: list[tuple[Any, ...]] = []
         self.thresholds = Chosen()
         self.rules: tuple[Any, ...] = ()
@@ -113,8 +114,11 @@ class FakeTeacher(QObject):
     def look_elsewhere(self, visible: Box) -> None:
         self.visible.append(visible)
 
-    def take_answer(self, image_id: str, box: Box, *arrays: np.ndarray) -> None:
+    def take_answer(
+        self, image_id: str, box: Box, *arrays: np.ndarray, alone: bool = False
+    ) -> None:
         self.answers.append((image_id, box, *arrays))
+        self.alone = alone
 
     def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
         self.thresholds = Chosen(foreground, seed, min_size)

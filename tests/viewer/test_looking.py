@@ -19,7 +19,9 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.viewer.canvas import camera_of
 from napari_semiseg.viewer.session import Session
 from napari_semiseg.viewer.teacher import looking as module
+from napari_semiseg.viewer.teacher import questions
 from napari_semiseg.viewer.teacher.looking import Looking
+from napari_semiseg.viewer.teacher.teachers import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +145,7 @@ def test_only_what_is_new_in_view_is_asked(
 def test_a_large_view_is_asked_for_piece_by_piece(
     desk: Any, project: Project, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CPU_SIDE", 64)
+    monkeypatch.setattr(questions, "_CPU_SIDE", 64)
     ask_first(desk, project, qtbot)
 
     for number in range(1, 5):
@@ -160,7 +162,7 @@ def test_a_large_view_is_asked_for_piece_by_piece(
 def test_a_gpu_is_asked_for_more_at_once(
     desk: Any, project: Project, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CPU_SIDE", 64)
+    monkeypatch.setattr(questions, "_CPU_SIDE", 64)
     desk.server.default_device = "cuda:0"
 
     ask_first(desk, project, qtbot)
@@ -356,3 +358,61 @@ def test_after_closing_nothing_is_asked(
     waited(qtbot)
 
     assert desk.server.asked == []
+
+
+# -- other rounds ---------------------------------------------------------------------
+
+
+def test_the_model_of_another_round_is_asked_in_the_place_of_the_one_in_use(
+    desk: Any, project: Project, qtbot: QtBot
+) -> None:
+    older = finished_run(project, "older", ended="2025-01-01T00:00:00+00:00")
+    ask_first(desk, project, qtbot)
+    desk.server.answer("preview-1", WHOLE)
+    assert not desk.teacher.alone
+
+    with qtbot.waitSignal(desk.looking.teacher_changed):
+        desk.looking.view(older)
+
+    qtbot.waitUntil(lambda: len(desk.server.asked) == 2)
+    name = project.images[0].id
+    assert desk.server.asked[1] == ("preview", (name, WHOLE, older.id))
+    desk.server.answer("preview-2", WHOLE)
+    # Nothing that the other model has seen elsewhere may stay.
+    assert desk.teacher.alone
+    with qtbot.waitSignal(desk.looking.teacher_changed):
+        desk.looking.view(None)
+    qtbot.waitUntil(lambda: len(desk.server.asked) == 3)
+    assert desk.server.asked[2] == ("preview", (name, WHOLE))
+
+
+def test_a_late_answer_of_a_round_that_was_left_is_not_shown(
+    desk: Any, project: Project, qtbot: QtBot
+) -> None:
+    older = finished_run(project, "older", ended="2025-01-01T00:00:00+00:00")
+    ask_first(desk, project, qtbot)
+    desk.looking.view(older)
+    qtbot.waitUntil(lambda: len(desk.server.asked) == 2)
+
+    desk.server.answer("preview-1", WHOLE)
+    assert desk.teacher.answers == []
+
+    desk.server.answer("preview-2", WHOLE)
+    assert len(desk.teacher.answers) == 1
+
+
+def test_a_round_is_looked_at_also_while_a_run_trains(
+    desk: Any, project: Project, qtbot: QtBot
+) -> None:
+    older = finished_run(project, "older", ended="2025-01-01T00:00:00+00:00")
+    use_model(desk, project)
+    run = living_run(project)
+    desk.training.show(run, state="training", step=1, device="cpu")
+    desk.session.show(project.images[0])
+
+    desk.looking.view(older)
+
+    qtbot.waitUntil(lambda: len(desk.server.asked) == 1)
+    assert desk.looking.teacher == Teacher(older, lives=False)
+    desk.looking.view(None)
+    assert desk.looking.teacher == Teacher(run, lives=True)

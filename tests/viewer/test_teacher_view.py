@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from teacher_scenes import DISCS, SHAPE, answer, dab, disc, id_at, make_view, see
@@ -456,3 +458,20 @@ def test_a_tile_that_is_read_again_keeps_its_ids_and_changes_what_differs(tiled)
     assert view.put_tiles([]) is not None
     assert id_at(view, 8, 30) == 0
     assert as_composed(view)
+
+
+def test_an_answer_alone_leaves_nothing_that_another_model_saw() -> None:
+    view = make_view()
+    see(view, answer())
+    before = id_at(view, 20, 20)
+    part = Box((0, 0), (48, 48))
+
+    changed = see(view, replace(answer(part, DISCS[:1]), alone=True))
+
+    assert changed == Box.whole(SHAPE)
+    # The same object has the same colour; the others are gone, and unknown.
+    assert id_at(view, 20, 20) == before
+    assert set(np.unique(view.shown.instances)) == {0, before}
+    assert view.known_in(part)
+    assert not view.known_in(Box.whole(SHAPE))
+    assert not view.shown.label[48:].any()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semiseg.viewer.placement import visible_box
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,6 +34,13 @@ def canvas_size(viewer: Viewer) -> tuple[int, int]:
     size = getattr(viewer, "_canvas_size", _UNKNOWN) if canvas is None else canvas.size
     height, width = size
     return int(height), int(width)
+
+
+def visible_part(viewer: Viewer, place: Placement, shape: tuple[int, ...]) -> Box:
+    """What is on the screen of an image of this shape; may be empty."""
+    camera, (height, width) = camera_of(viewer), shape[-2:]
+    view = camera.center, camera.zoom, canvas_size(viewer)
+    return visible_box(*view, place, (height, width))
 
 
 def canvas_widget(viewer: Viewer) -> QWidget | None:

@@ -116,10 +116,10 @@ class Server(QObject):
         if self._desk.session.project is not None:
             self._folder()
 
-    def ask_preview(self, item: ImageItem, box: Box) -> str | None:
-        """Ask how the model in use sees a box, for `answered`."""
+    def ask_preview(self, item: ImageItem, box: Box, run: str = "") -> str | None:
+        """Ask how the model in use, or that of a run, sees a box, for `answered`."""
         return self._ask(
-            self.answered, lambda f: asking.request_preview(f, item.id, box)
+            self.answered, lambda f: asking.request_preview(f, item.id, box, run=run)
         )
 
     def ask_rank(self, images: Sequence[str] | None = None) -> str | None:

@@ -76,7 +76,10 @@ class AnswerWork(QObject):
 
     def take(self, answer: Answer) -> None:
         """Work in an answer; it replaces an older one about the same box."""
-        self._answers = [a for a in self._answers if a.box != answer.box]
+        older = [] if answer.alone else self._answers
+        alone = answer.alone or any(a.alone for a in older if a.box == answer.box)
+        answer = replace(answer, alone=alone)
+        self._answers = [a for a in older if a.box != answer.box]
         self._answers.append(answer)
         self._next()
 

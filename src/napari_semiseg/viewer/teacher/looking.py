@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.runs.supervisor import request_preview
-from napari_semiseg.viewer.canvas import camera_of, canvas_size
-from napari_semiseg.viewer.placement import visible_box
+from napari_semiseg.viewer.canvas import camera_of, visible_part
+from napari_semiseg.viewer.teacher.answer_files import open_answer
 from napari_semiseg.viewer.teacher.questions import (
     Question,
     Questions,
+    longest_side,
     middle,
     most_central_piece,
 )
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 _STILL = 300  # Milliseconds that the camera must rest.
 _AGAIN = 2.0  # Seconds at least between two looks at a place while a run trains,
 _SHARE = 5.0  # and at least so many times as long as an answer took.
-# Pixels of an answer along each side, at most; 1024 take some 17 s on two cores.
-_CPU_SIDE, _GPU_SIDE = 512, 2048
 _ANSWERING = ("training", "pausing", "paused", "resuming")
-_LAYERS = ("probability", "label", "confidence", "selected")
 
 
 class Looking(QObject):
@@ -69,6 +66,8 @@ class Looking(QObject):
         self._wanted: list[Box] = []
         self._deaf: set[tuple[str, str]] = set()  # Runs, and images they know not.
         self._lost = self._closed = False
+        self._viewed: RunFolder | None = None  # Instead of who is to be asked.
+        self._other_view = False  # Nothing of the next teacher's is shown yet.
         self.teacher: Teacher | None = None
         self.problem = ""
         self._timer, self._later = QTimer(self), QTimer(self)
@@ -84,13 +83,10 @@ class Looking(QObject):
 
     def visible(self) -> Box:
         """What is on the screen of the image in view; may be empty."""
-        session, viewer = self._desk.session, self._desk.viewer
+        session = self._desk.session
         if session.item is None:
             return Box((0, 0), (0, 0))
-        height, width = session.item.shape[-2:]
-        camera, canvas = camera_of(viewer), canvas_size(viewer)
-        place = session.placement
-        return visible_box(camera.center, camera.zoom, canvas, place, (height, width))
+        return visible_part(self._desk.viewer, session.placement, session.item.shape)
 
     def look(self) -> None:
         """Look at what is in view as soon as the camera rests."""
@@ -103,6 +99,13 @@ class Looking(QObject):
         self._lost = False
         self._choose_teacher()
         self.look()
+
+    def view(self, run: RunFolder | None) -> None:
+        """Ask the model of a run, whatever is in use or trains; None: as ever."""
+        self._viewed = run
+        if self._choose_teacher():
+            self._other_view = True
+            self.look()
 
     def close(self) -> None:
         """Ask nothing any more, and let go of the viewer."""
@@ -140,8 +143,8 @@ class Looking(QObject):
 
     def _on_project(self) -> None:
         self._questions.forget_awaited()
-        self._wanted.clear()
-        self.problem = ""
+        self._viewed = None
+        self._on_image()
         self._on_model()
 
     def _on_image(self) -> None:
@@ -172,8 +175,13 @@ class Looking(QObject):
         """Find out who is to be asked; whether that has changed."""
         training, item = self._desk.training, self._desk.session.item
         run = training.active
-        chosen = None if self.model is None else Teacher(self.model, lives=False)
-        if run is not None and training.view.state in _ANSWERING:
+        model = self._viewed or self.model
+        chosen = None if model is None else Teacher(model, lives=False)
+        if (
+            self._viewed is None
+            and run is not None
+            and training.view.state in _ANSWERING
+        ):
             deaf = item is not None and (run.id, item.id) in self._deaf
             chosen = chosen if deaf and chosen else Teacher(run, lives=True)
         if chosen == self.teacher:
@@ -201,7 +209,9 @@ class Looking(QObject):
         if window is None or self._lost:
             return
         self._questions.forget_silent(time.monotonic())
-        side = self._longest_side(teacher)
+        training, server = self._desk.training, self._desk.server
+        device = training.view.device if teacher.lives else server.default_device
+        side = longest_side(device)
         # A model goes on piece by piece; a run shall train, and shows the middle only.
         view = middle(visible, side) if teacher.lives else visible
         for box in (*self._wanted, view):
@@ -214,13 +224,6 @@ class Looking(QObject):
                 self._ask(item, piece, teacher)
             return
 
-    def _longest_side(self, teacher: Teacher) -> int:
-        """How many pixels an answer may have along each side."""
-        training, server = self._desk.training, self._desk.server
-        name = training.view.device if teacher.lives else server.default_device
-        on_cpu = (name or "cpu").lower().startswith("cpu")
-        return _CPU_SIDE if on_cpu else _GPU_SIDE
-
     def _ask(self, item: ImageItem, box: Box, teacher: Teacher) -> None:
         request: str | None
         if teacher.lives:
@@ -230,7 +233,8 @@ class Looking(QObject):
                 self._refuse(str(error))
                 return
         else:
-            request = self._desk.server.ask_preview(item, box)
+            other = "" if teacher.run == self.model else teacher.run.id
+            request = self._desk.server.ask_preview(item, box, other)
         if request is None:
             self._lost = True
             return
@@ -263,20 +267,16 @@ class Looking(QObject):
             self.look()  # The user may have moved on meanwhile.
 
     def _take(self, question: Question, event: Event, folder: Path) -> None:
-        box = Box(tuple(event["origin"]), tuple(event["size"]))
-        try:
-            paths = [folder / event["files"][name] for name in _LAYERS]
-            arrays = [np.load(path, mmap_mode="r") for path in paths]
-            kind = event["files"].get("kind")  # Only where objects have classes.
-            if kind is not None:
-                arrays.append(np.load(folder / kind, mmap_mode="r"))
-        except (OSError, ValueError):
-            return  # Newer answers have taken its place on the disk.
+        opened = open_answer(event, folder)
+        if opened is None or question.teacher != self.teacher:
+            return  # Of one who was left: its objects are not this teacher's.
+        box, arrays = opened
         self.problem = ""
         self._questions.note_seen(question, box)
         item = self._desk.session.item
         if item is not None and item.id == question.image_id:
-            self._desk.teacher.take_answer(item.id, box, *arrays)
+            alone, self._other_view = self._other_view, False
+            self._desk.teacher.take_answer(item.id, box, *arrays, alone=alone)
 
     def _turn_away(self, question: Question, sentence: str) -> None:
         """Do not ask again; of a run that does not know the image, ask the model."""

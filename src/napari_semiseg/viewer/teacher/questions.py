@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60.0  # Seconds after which a run that did not answer is asked again.
 _MOST = 64  # Places to remember.
+# 1024 x 1024 pixels take some 17 s on two cores.
+_CPU_SIDE, _GPU_SIDE = 512, 2048
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ class Questions:
             for request, asked in self._awaited.items()
             if not asked.teacher.lives or now - asked.since < _PATIENCE
         }
+
+
+def longest_side(device: str | None) -> int:
+    """How many pixels an answer may have along each side, by where it is made."""
+    on_cpu = (device or "cpu").lower().startswith("cpu")
+    return _CPU_SIDE if on_cpu else _GPU_SIDE
 
 
 def middle(box: Box, side: int) -> Box:

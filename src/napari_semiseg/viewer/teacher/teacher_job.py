@@ -63,7 +63,8 @@ class Job:
             planes, region = self.planes, known_box(self.planes)
         else:
             planes = with_answer(self.planes, self.answer)
-            region = self.answer.box.intersection(planes.window)
+            seen = planes.window if self.answer.alone else self.answer.box
+            region = seen.intersection(planes.window)
         planes, region = with_objects(
             planes, region, self.rules, self.human, self.fresh
         )

@@ -78,6 +78,11 @@ class TeacherLayers(QObject):
         return self._keeper.view is not None
 
     @property
+    def acts(self) -> PersonActs:
+        """What a person does to what is shown."""
+        return self._acts
+
+    @property
     def holding(self) -> bool:
         """Whether the user is painting: answers wait until the mouse is released."""
         return self._layers.held
@@ -116,17 +121,20 @@ class TeacherLayers(QObject):
         confidence: NDArray[np.float32],
         selected: NDArray[np.bool_],
         kind: NDArray[np.uint8] | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         """Show what the teacher sees in a box; call it in the main thread.
 
         The arrays may be memory-mapped: they are read in the background. An answer for
-        another image is dropped, and of a box the part inside the window is shown.
+        another image is dropped, and of a box the part inside the window is shown;
+        ``alone``: in the place of all that others have seen.
         """
         item, window = self._keeper.item, self.window
         here = item is not None and item.id == image_id
         if here and window is not None and box.overlaps(window):
             arrays = (probability, label, confidence, selected, kind)
-            self._work.take(Answer(box, *arrays))
+            self._work.take(Answer(box, *arrays, alone=alone))
 
     def look_elsewhere(self, visible: Box) -> None:
         """Move the window of a large image to where the user looks, if need be."""

@@ -62,6 +62,8 @@ class Answer:
     kind
         uint8 ``(*box.size)``: the class, from 1, of an object there; None where objects
         have one class alone.
+    alone
+        Whether nothing that was seen before, outside the box, is to stay.
     """
 
     box: Box
@@ -70,6 +72,7 @@ class Answer:
     confidence: NDArray[np.float32]
     selected: NDArray[np.bool_]
     kind: NDArray[np.uint8] | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +158,9 @@ class TeacherPlanes:
 
 def with_answer(planes: TeacherPlanes, answer: Answer) -> TeacherPlanes:
     """The planes with what an answer says inside the window; the old ones stay."""
+    if answer.alone:  # But for ids: what is the same object keeps its colour.
+        blank = TeacherPlanes.blank(planes.window)
+        planes = replace(blank, instances=planes.instances, seen=planes.seen)
     shared = answer.box.intersection(planes.window)
     there = shared.relative_to(answer.box).slices
     here = planes.here(shared)
