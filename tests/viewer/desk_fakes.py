@@ -165,6 +165,28 @@ class FakeTeacher(QObject):
         return len(self.acts[-1][1])
 
 
+class FakeAutosave(QObject):
+    """Writes at once."""
+
+    saved = Signal(float)
+
+    def mark(self, key: Any, take: Any) -> None:
+        take()()
+        self.saved.emit(0.0)
+
+
+class FakeMinutes(QObject):
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: float | None = None
+
+    def show(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.changed.emit()
+
+
 class FakeKeys:
     def __init__(self) -> None:
         self.bound: dict[str, Any] = {}
@@ -236,4 +258,6 @@ def fake_desk(session: Any, viewer: Any, **parts: Any) -> SimpleNamespace:
         paint_on_model=print,
     )
     parts.setdefault("palette", palette)
+    parts.setdefault("autosave", FakeAutosave())
+    parts.setdefault("minutes", FakeMinutes())
     return SimpleNamespace(session=session, viewer=viewer, **parts)

@@ -66,6 +66,7 @@ KEYS: dict[str, Key] = {
     "accept object": Key("K", "Accept the object under the cursor"),
     "accept tile": Key("Shift+K", "Accept all objects of a tile"),
     "reject": Key("Shift+X", "Reject the object under the cursor"),
+    "needs work": Key("Shift+U", "Mark the place here as a tile to label"),
     "give back": Key("Shift+G", "Give a correction back to the model"),
     "next image": Key("Shift+N", "Go to the image most worth a look"),
     "teacher layers": Key("Shift+W", "Show or hide the layers of the model"),

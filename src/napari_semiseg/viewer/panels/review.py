@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QWidget
 from napari_semiseg.viewer.classes.class_table import ClassTable
 from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.panels.review_objects import ObjectRows
+from napari_semiseg.viewer.panels.review_progress import ReviewProgressBar
 from napari_semiseg.viewer.panels.review_queue import QueueRows
 from napari_semiseg.viewer.panels.review_sizes import SizeRows
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
@@ -38,7 +39,8 @@ class ReviewPanel(Panel):
         super().__init__()
         self._desk = desk
         self._seen = note()
-        self._add(self._seen)
+        self.progress = ReviewProgressBar()
+        self._add(self.progress, self._seen)
         self._add_thresholds()
         self._correct = cast("QLabel", self._heading("Correct objects")[-1])
         self.objects = ObjectRows(desk, self)
@@ -54,7 +56,7 @@ class ReviewPanel(Panel):
         self.refresh()
 
     def fact(self) -> str:
-        """Which image is next, or what is missing."""
+        """How far the review is and which image is next, or what is missing."""
         session, reviewing = self._desk.session, self._desk.reviewing
         if session.project is None:
             return "no project yet"
@@ -64,9 +66,13 @@ class ReviewPanel(Panel):
         if reviewing.ranking.busy:
             return f"{done} of {total} images looked at"
         following = reviewing.ranking.upcoming()
+        progress = reviewing.book.progress
         if following is not None:
             name = session.project.image(following.image_id).name
-            return f"next: {name} ({following.reason})"
+            done_words = f"{progress.words}, " if progress else ""
+            return f"{done_words}next: {name} ({following.reason})"
+        if progress is not None and progress.reviewed:
+            return progress.words
         if self._desk.looking.teacher.lives:
             return "the model that is being trained"
         return "all images seen" if known else "a model to look at"
@@ -78,6 +84,7 @@ class ReviewPanel(Panel):
 
     def refresh(self) -> None:
         """Show how things stand now."""
+        self.progress.show_progress(self._desk.reviewing.book.progress)
         self._show_verdict()
         self._show_thresholds()
         self.objects.refresh()

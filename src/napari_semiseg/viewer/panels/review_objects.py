@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_semiseg.viewer.keys import KEYS
+from napari_semiseg.viewer.tools.tool_grid import ToolGrid
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.fold import Fold
 
@@ -53,6 +54,7 @@ class ObjectRows(QObject):
     def close(self) -> None:
         """Stop the clock."""
         self._sure.stop()
+        self.tools.close_grid()
 
     def _add(self, *widgets: QWidget) -> None:
         for widget in widgets:
@@ -75,11 +77,18 @@ class ObjectRows(QObject):
             "Press, then click objects that are none: they become background.",
         )
         self._accept_tile = button(
-            "Accept whole tile",
+            "Accept tile",
             "Make the tile in hand (else one around the cursor) a finished tile with "
             "the objects as you see them. Check all of them first.",
             reviewing.accept_tile,
             key=KEYS["accept tile"].shown,
+        )
+        self._needs_work = button(
+            "Needs work",
+            "Too much is wrong here? Make the place at the cursor, or in the middle of "
+            "the view, a tile to label in step 2. Once more undoes it.",
+            reviewing.needs_work.toggle,
+            key=KEYS["needs work"].shown,
         )
         self._back_object = button(
             "Of one object",
@@ -96,7 +105,10 @@ class ObjectRows(QObject):
             _EVERY, "Forget all corrections of this image.", self._give_back_image
         )
         self._why_not, self.done = note(), note()
-        self._add(self._hint, row(self._accept, self._reject), self._accept_tile)
+        self._add(self._hint, row(self._accept, self._reject))
+        self._add(row(self._accept_tile, self._needs_work))
+        self.tools = ToolGrid(self._desk.tools, "model")
+        self._add(self.tools)
         self._add(self.done, self._why_not)
         back = _column(self._back_object, row(self._back_view, self._back_image))
         forget = Fold("Forget my corrections", back)
@@ -134,6 +146,9 @@ class ObjectRows(QObject):
             self._back_image,
         ):
             allow(control, reason)
+        allow(self._needs_work, reviewing.needs_work.why_not())
+        semantic = self._desk.palette.semantic
+        self.tools.allow(self._desk.tools.why_not_on_model(), of_classes=semantic)
         self._accept.setChecked(reviewing.tool.clicking == "accept")
         self._reject.setChecked(reviewing.tool.clicking == "reject")
         self.done.setText(reviewing.feedback.words)

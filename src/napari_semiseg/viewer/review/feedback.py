@@ -28,6 +28,7 @@ _COLOURS: dict[Verb, str] = {
     "reject": "#ff5a36",
     "give back": "#ffffff",
 }
+_OF_TILE = "#ffb020"
 _WORDS: dict[Verb, str] = {
     "accept": "Accepted: the object is yours.",
     "reject": "Rejected: there is no object.",
@@ -88,6 +89,12 @@ class Feedback(QObject):
         self.words = f"{_WORDS[verb]} {self._tally()}".strip()
         if pixels is not None:
             self._show(*pixels, _COLOURS[verb])
+        self.changed.emit()
+
+    def tell(self, words: str, box: Box) -> None:
+        """Say what was done to a box, and show where."""
+        self.words = words
+        self._show(box, np.ones(box.size, bool), _OF_TILE)
         self.changed.emit()
 
     def await_tile(self, box: Box) -> None:

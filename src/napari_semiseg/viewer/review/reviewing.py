@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.geometry import Box
 from napari_semiseg.viewer.review.cutting import Cutting
 from napari_semiseg.viewer.review.feedback import Feedback
+from napari_semiseg.viewer.review.needs_work import NeedsWork
 from napari_semiseg.viewer.review.object_tool import ObjectTool
 from napari_semiseg.viewer.review.peeking import Peeking
 from napari_semiseg.viewer.review.ranking import Ranking
+from napari_semiseg.viewer.review.review_book import ReviewBook
 from napari_semiseg.viewer.review.run_reports import RunReports
+from napari_semiseg.viewer.review.tile_spot import SIDE, box_around
 from napari_semiseg.viewer.review.verdicts import Verdict, last_verdict, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_semiseg.geometry import Box
+    from napari_semiseg.project.reviews import ReviewState
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.teacher.object_acts import Verb
 
-_TILE = 128  # Pixels a side of an accepted tile where the image has no tile yet.
+# What a verdict on an object is noted as; given back, it is forgotten.
+_STATES: dict[Verb, ReviewState | None] = {
+    "accept": "accepted",
+    "reject": "rejected",
+    "give back": None,
+}
 
 
 class Reviewing(QObject):
@@ -38,6 +47,10 @@ class Reviewing(QObject):
         Which image is most worth a look.
     feedback
         Says what was done last to an object.
+    book
+        Notes what was reviewed, and counts it.
+    needs_work
+        Marks places as tiles to label.
     tool
         Accepts or rejects objects by clicks in the image.
     peeking
@@ -56,6 +69,8 @@ class Reviewing(QObject):
         self.reports = RunReports(desk)
         self.ranking = Ranking(desk, self.reports)
         self.feedback = Feedback(desk)
+        self.book = ReviewBook(desk)
+        self.needs_work = NeedsWork(desk, self.feedback)
         self.tool = ObjectTool(desk)
         self.peeking = Peeking(desk)
         self.verdict: Verdict | None = None
@@ -74,6 +89,7 @@ class Reviewing(QObject):
         self.tool.close()
         self.peeking.unpeek()
         self.feedback.close()
+        self.book.close()
         self.cutting.close()
         self.ranking.close()
         self.reports.close()
@@ -87,6 +103,7 @@ class Reviewing(QObject):
             (self.ranking.changed, self._tell),
             (self.reports.changed, self._tell),
             (self.feedback.changed, self._tell),
+            (self.book.changed, self._tell),
             (self.tool.changed, self._tell),
             (self.tool.clicked, self._click),
             (desk.session.project_changed, self._on_model),
@@ -99,6 +116,7 @@ class Reviewing(QObject):
             "accept object": self.accept_object,
             "reject": self.reject_object,
             "accept tile": self.accept_tile,
+            "needs work": self.needs_work.toggle,
             "give back": self.give_back_object,
             "next image": self.ranking.go_next,
             "teacher layers": self.peeking.toggle,
@@ -151,6 +169,7 @@ class Reviewing(QObject):
             session.say(str(error), problem=True)
         else:
             self.feedback.await_tile(tile)
+            self.book.await_tile(tile)
             self._desk.teacher.accept_tile(tile)
 
     def _with_object(
@@ -165,8 +184,12 @@ class Reviewing(QObject):
         number = self._desk.teacher.object_at(place)
         if number > 0:
             pixels = self.feedback.pixels_of(number)  # A rejected one is not seen.
-            if act([number]):
+            with self.book.judging():
+                done = act([number])
+            if done:
                 self.feedback.note(verb, pixels)
+                if pixels is not None:
+                    self.book.note(pixels[0], _STATES[verb])
         else:
             self._desk.session.say("There is no object here: point at one.")
 
@@ -188,12 +211,9 @@ class Reviewing(QObject):
         if session.item is None:
             raise SemisegError("Choose an image in step 1 first.")
         shape, tiles = session.item.shape, session.annotations.tiles(session.item)
-        wanted = tiles[-1].box.size if tiles else (_TILE,) * len(shape)
-        size = tuple(map(min, wanted, shape))
+        size = tiles[-1].box.size if tiles else (SIDE,) * len(shape)
         centre = session.placement.to_pixel(self._desk.viewer.cursor.position)
-        spans = zip(centre, size, shape, strict=True)
-        origin = (max(0, min(round(c - s / 2), end - s)) for c, s, end in spans)
-        return Box(tuple(origin), size)
+        return box_around(centre, size, shape)
 
     def _tell(self) -> None:
         self.changed.emit()
