@@ -59,6 +59,9 @@ class FakeTraining:
     before_step: Callable[[int], None] = lambda step: None
     loss: Callable[[int], float] = lambda step: 1 / step
     weights: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    stage_words: dict[str, str] = field(
+        default_factory=lambda: {"supervised": "Learning from your labels"}
+    )
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)

@@ -25,6 +25,15 @@ def test_a_preparation_is_told_until_the_first_step() -> None:
     assert headline(story.view) == "Stage ranking."
 
 
+def test_a_stage_is_told_in_the_words_that_its_method_brings() -> None:
+    story = RunStory("run", RunRecord(id="run", method="toy", asked=5.0))
+    story.take(event("started", 0, n_steps=4, stages={"x": "Learning to see"}))
+    story.take(event("step", 1, stage="x", losses={}, n_steps=4))
+    assert headline(story.view) == "Learning to see."
+    story.take(event("step", 2, stage="y", losses={}, n_steps=4))
+    assert headline(story.view) == "Stage y."
+
+
 def test_the_score_of_a_semantic_model_is_its_mean_iou() -> None:
     view = replace(RunView(), scores={"validation.mean_iou": 0.7, "validation.x": 0.1})
     assert main_score(view) == 0.7

@@ -67,7 +67,8 @@ class WrittenRun:
 
     def begin(self, n_steps: int = 100, name: str = "started", **fields: Any) -> None:
         self.folder.update(state="training", device="cpu", total_steps=n_steps)
-        self._writer.write(name, step=self.step, n_steps=n_steps, **fields)
+        told = {"stages": {"supervised": "Learning from your labels"}, **fields}
+        self._writer.write(name, step=self.step, n_steps=n_steps, **told)
 
     def make_step(self, stage: str = "supervised", **fields: Any) -> None:
         self.step += 1

@@ -69,6 +69,11 @@ class Trainable(Saved, Previewing, Protocol):
         """Steps of all stages together."""
         ...
 
+    @property
+    def stage_words(self) -> Mapping[str, str]:
+        """What is done in each stage, by its name, in words for everybody."""
+        ...
+
     def __iter__(self) -> Iterator[Step]:
         """Go on from where it stands, one report a step."""
         ...
@@ -84,10 +89,11 @@ class Outcome:
 
     ``validated`` says whether it was scored on tiles that neither it nor a model before
     it has learned from; ``compared`` has the numbers of a comparison with the model in
-    use, see `runs.comparison`.
+    use, see `runs.comparison`. ``accepted`` is None while a cross-validation is to
+    decide.
     """
 
-    accepted: bool
+    accepted: bool | None
     verdict: str
     tuned_on: str | None
     scores: Mapping[str, float]

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.runs.attending import Attendance
 from napari_semiseg.runs.checkpoints import Checkpoints
-from napari_semiseg.runs.control import Inbox
 from napari_semiseg.runs.events import EventWriter
 from napari_semiseg.runs.failures import (
     NotFiniteError,
@@ -27,7 +27,6 @@ from napari_semiseg.runs.failures import (
 from napari_semiseg.runs.interruption import Interruption
 from napari_semiseg.runs.liveness import this_process
 from napari_semiseg.runs.memory import MemoryMeter
-from napari_semiseg.runs.previews import answer_preview
 from napari_semiseg.runs.record import RunRecord
 from napari_semiseg.runs.reliability import write_reliability
 from napari_semiseg.runs.sizes import write_sizes
@@ -35,7 +34,6 @@ from napari_semiseg.runs.sizes import write_sizes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_semiseg.runs.control import Request
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.previews import SourceOf
@@ -91,17 +89,14 @@ class TrainingRun:
     ) -> None:
         self._run = run
         self._training = training
-        self._source_of = source_of
         self._finish = finish
         self._resumed = resumed
         self._clock, self._wait = clock, wait
         self._checkpoints = Checkpoints(run, every=checkpoint_seconds, clock=clock)
-        self._inbox = Inbox(run.control, run.record().asked)
         self._memory = MemoryMeter(run.record().device)
         self._interruption = Interruption()
         self._events = EventWriter(run.events, on_event=on_event)
-        self._paused = False
-        self._stopping = False
+        self._watchers = Attendance(run, training, source_of, self._write)
 
     def train(self) -> RunRecord:
         """Train to the end, a stop or a failure; the record says which.
@@ -135,6 +130,7 @@ class TrainingRun:
             minutes=record.minutes,
             seconds_per_step=record.seconds_per_step,
             messages=record.messages,
+            stages=dict(self._training.stage_words),
         )
         # A run killed in its first minute must be resumable.
         self._checkpoints.save(self._training)
@@ -199,21 +195,21 @@ class TrainingRun:
         self._write("batch", sentence=sentence)
 
     def _obey(self) -> Ending | None:
-        self._answer_all()
-        if self._paused and not self._leaving():
+        self._watchers.answer_all()
+        if self._watchers.paused and not self._leaving():
             self._pause()
         if self._interruption.asked:
             return "interrupted"
-        return "stopped" if self._stopping else None
+        return "stopped" if self._watchers.stopping else None
 
     def _pause(self) -> None:
         self._checkpoints.save(self._training)
         self._run.update(state="paused")
         self._write("paused")
         silent_since = self._clock()
-        while self._paused and not self._leaving():
+        while self._watchers.paused and not self._leaving():
             self._wait(_POLL)
-            self._answer_all()
+            self._watchers.answer_all()
             if self._clock() - silent_since > _HEARTBEAT:
                 self._write("alive")
                 silent_since = self._clock()
@@ -221,36 +217,7 @@ class TrainingRun:
         self._write("unpaused")
 
     def _leaving(self) -> bool:
-        return self._interruption.asked or self._stopping
-
-    def _answer_all(self) -> None:
-        for request in self._inbox.read():
-            self._answer(request)
-
-    def _answer(self, request: Request) -> None:
-        if request.kind == "preview":
-            self._preview(request)
-            return
-        if request.kind not in ("pause", "resume", "stop"):
-            sentence = "A run that trains does not do this: ask when it has ended."
-            self._write("refused", request=request.id, sentence=sentence)
-            return
-        if request.kind == "stop":
-            self._stopping = True
-        else:
-            self._paused = request.kind == "pause"
-        self._write("answered", request=request.id, kind=request.kind)
-
-    def _preview(self, request: Request) -> None:
-        try:
-            fields = answer_preview(
-                request, self._training, self._source_of, self._run.previews
-            )
-        except (SemisegError, MemoryError, RuntimeError) as error:
-            # A preview that fails must not take the training along.
-            self._write("refused", request=request.id, sentence=str(error))
-            return
-        self._write("preview", request=request.id, **fields)
+        return self._interruption.asked or self._watchers.stopping
 
     def _close(self, ending: Ending) -> RunRecord:
         self._checkpoints.save(self._training)

@@ -12,6 +12,8 @@ from napari_semiseg.viewer.training.run_view import SENTENCES, Curves, RunView
 from napari_semiseg.viewer.training.traces import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.record import RunRecord
     from napari_semiseg.runs.status import RunStatus
@@ -51,6 +53,7 @@ class RunStory:
         self._since = record.asked
         self._loss, self._coverage, self._score = Trace(), Trace(), Trace()
         self._pace = _Pace()
+        self._stage_words: Mapping[str, str] = {}
         self._messages: dict[str, None] = {}
         self._view = RunView(
             run_id=run_id,
@@ -68,8 +71,7 @@ class RunStory:
         if name == "step":
             self._take_step(event)
         elif name == "preparing":
-            words = str(event["sentence"])
-            self._view = replace(self._view, stage=event["stage"], preparing=words)
+            self._take_stage(event["stage"], str(event["sentence"]))
         elif name == "resumed":
             self._cut(event["step"])
         if "n_steps" in event:
@@ -115,11 +117,10 @@ class RunStory:
 
     def _take_step(self, event: Event) -> None:
         step = event["step"]
+        self._take_stage(event["stage"], "")
         memory = event.get("device_bytes") or self._view.memory_bytes
         self._view = replace(
             self._view,
-            stage=event["stage"],
-            preparing="",
             step=step,
             memory_bytes=memory,
         )
@@ -128,9 +129,16 @@ class RunStory:
         _add(self._coverage, step, event.get("coverage"))
         _add(self._score, step, drawn_score(event.get("scores")))
 
+    def _take_stage(self, stage: str, preparing: str) -> None:
+        words = str(self._stage_words.get(stage, ""))
+        self._view = replace(
+            self._view, stage=stage, stage_words=words, preparing=preparing
+        )
+
     def _take_state(self, event: Event) -> None:
         name, old = str(event.get("event")), self._view.state
         if name in ("started", "resumed"):
+            self._stage_words = event.get("stages") or {}
             self._pace.begin(event)
         elif name == "unpaused":
             self._pace.interrupt()

@@ -75,8 +75,9 @@ class RunView:
     state
         As the run says. ``pausing``, ``resuming`` and ``stopping`` have been asked for;
         ``died``: its process is gone without a word.
-    stage
-        Name of the stage of the method that is under way; empty before the first step.
+    stage, stage_words
+        Name of the stage of the method that is under way, and what is done in it;
+        empty before the first step.
     preparing
         How far the work before the stage's first step is; empty when it makes steps.
     step, n_steps
@@ -103,6 +104,7 @@ class RunView:
     method: str = ""
     state: RunViewState = "none"
     stage: str = ""
+    stage_words: str = ""
     preparing: str = ""
     step: int | None = None
     n_steps: int | None = None

@@ -7,19 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_semiseg.viewer.training.run_view import RunView, RunViewState
 
-# Stages that methods have; one that is not here is called by its name.
-_STAGES = {
-    "supervised": "Learning from your labels",
-    "consistency": "Learning from unlabelled images, too",
-    "co-training": "Two networks learning from each other",
-    "fixmatch": "Learning from unlabelled images, too",
-    "self-training": "A fresh network learning from pseudo-labels",
-    "reliable half": "A fresh network learning from reliable pseudo-labels",
-    "all images": "A fresh network learning from all pseudo-labels",
-    "sizes": "Learning the sizes of regions",
-    "curriculum": "Learning within the bounds of sizes",
-    "proposals": "Learning from frozen pseudo-labels",
-}
 _MAIN_SCORES = ("ap_actis", "ap", "mean_iou")
 _ENDED = {
     "finished": "Finished",
@@ -47,7 +34,9 @@ def headline(view: RunView) -> str:
     if view.state == "training":
         if not view.stage:
             return view.sentence
-        return f"{stage_words(view.stage)}. {view.preparing}".strip()
+        # A run of an older version names its stages alone.
+        words = view.stage_words or f"Stage {view.stage}"
+        return f"{words}. {view.preparing}".strip()
     if view.living:
         return view.sentence
     return f"{_ENDED[view.state]}{_came_of_it(view)}."
@@ -148,11 +137,6 @@ def _living_words(view: RunView, title: str) -> str:
     if view.seconds_left:
         words += f", {duration_words(view.seconds_left)} left"
     return words
-
-
-def stage_words(stage: str) -> str:
-    """What a stage of a method does."""
-    return _STAGES.get(stage, f"Stage {stage}")
 
 
 def duration_words(seconds: float) -> str:
