@@ -11,8 +11,12 @@ import tifffile
 
 from napari_semiseg import api
 from napari_semiseg.api.proposals import Proposals
+from napari_semiseg.api.ranking import QueueWeights
 from napari_semiseg.files import read_json, write_json
+from napari_semiseg.geometry import Box
+from napari_semiseg.learning.model import STUDENT_FILE
 from napari_semiseg.learning.report import ImageReliability
+from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.chosen_thresholds import choose_thresholds
 from napari_semiseg.runs.reliability import write_reliability
@@ -50,9 +54,8 @@ def test_least_certain_image_comes_first(
     assert done.code == 0, done.err
     ranked = json.loads(done.out)
     assert ranked[0]["name"] == "noise.tif"
-    assert sorted(one["confidence"] for one in ranked) == [
-        one["confidence"] for one in ranked
-    ]
+    assert ranked[0]["score"] > ranked[1]["score"]
+    assert ranked[-1]["finished"]
     squares = {one["name"]: one for one in ranked[1:]}
     assert squares["cells0.tif"]["finished"]
     assert not squares["cells1.tif"]["finished"]
@@ -133,7 +136,7 @@ def test_models_of_objects_in_memory_are_not_loaded_twice(
     assert proposals.renewed().predict(project.image("cells1")).instances.max() > 0
 
 
-def test_images_the_training_has_ranked_come_least_reliable_first(
+def test_what_the_training_doubted_counts_and_is_shown(
     cli: Callable[..., Done], trained: Path
 ) -> None:
     project = Project.open(trained)
@@ -141,21 +144,66 @@ def test_images_the_training_has_ranked_come_least_reliable_first(
     assert all(one["reliability"] is None for one in plain)
     assert "reliability" not in cli("rank", trained).out.lower()
     run = Proposals(project).run
-    surest = plain[-1]
-    others = [one["image_id"] for one in plain[:-1]]
+    doubted = plain[0]
     write_reliability(
         run.reliability,
         [
-            *(ImageReliability(other, 0.9, 1.0, 1) for other in others[1:]),
-            ImageReliability(surest["image_id"], 0.25, 1.0, 2),
+            ImageReliability(plain[1]["image_id"], 0.9, 1.0, 1),
+            ImageReliability(doubted["image_id"], 0.25, 1.0, 2),
         ],
     )
-    ranked = json.loads(cli("rank", trained, "--json").out)
-    assert ranked[0]["image_id"] == surest["image_id"]
-    assert ranked[0]["reliability"] == 0.25
-    # The one that was not ranked comes after those that were.
-    assert ranked[-1]["image_id"] == others[0]
+    ranked = api.rank(trained, weights=QueueWeights(unreliability=9.0))
+    assert ranked[0].image_id == doubted["image_id"]
+    assert ranked[0].reliability == 0.25
+    assert ranked[0].reason == "checkpoints disagree, 0.25"
     table = cli("rank", trained).out.splitlines()
     header = next(n for n, line in enumerate(table) if line.startswith("image"))
-    assert table[header].split()[:3] == ["image", "reliability", "confidence"]
-    assert table[header + 1].split()[:2] == [surest["name"], "0.250"]
+    assert "reliability" in table[header]
+    assert "0.250" in table[header + 1]
+
+
+def test_each_image_comes_with_its_most_doubtful_free_tile(trained: Path) -> None:
+    project = Project.open(trained)
+    store = AnnotationStore(project)
+    free, labelled = api.rank(trained)
+    assert (free.name, free.finished) == ("cells1.tif", False)
+    assert (labelled.name, labelled.finished) == ("cells0.tif", True)
+    assert free.box is not None
+    assert Box.whole(project.image("cells1").shape).contains(free.box)
+    assert free.inconsistency is not None
+    assert free.instability is not None
+    assert 0 <= free.score <= 1
+    finished = [t.box for t in store.tiles(project.image("cells0")) if t.finished]
+    if labelled.box is not None:
+        shared = sum(
+            np.prod(labelled.box.intersection(box).size, dtype=int) for box in finished
+        )
+        assert shared <= 0.25 * np.prod(labelled.box.size)
+    listed = free.as_dict()
+    assert listed["box"] == [list(free.box.origin), list(free.box.size)]
+    json.dumps(listed)
+
+
+def test_the_student_of_the_training_is_asked_too(trained: Path) -> None:
+    run = Proposals(Project.open(trained)).run
+    assert all(0 <= one.disagreement < 1 for one in api.rank(trained))
+    (run.model / STUDENT_FILE).unlink()
+    for path in (trained / "predictions").glob("*/*.json"):
+        path.unlink()
+
+    assert all(one.disagreement is None for one in api.rank(trained))
+
+
+def test_doubts_stored_in_another_way_are_found_anew(
+    trained: Path, unpredictable: Callable[[], None]
+) -> None:
+    before = api.rank(trained)
+    project = Project.open(trained)
+    path = next((trained / "predictions" / project.images[0].id).glob("*.json"))
+    content = read_json(path)
+    write_json(path, {**content, "doubts": {"version": 0}})
+
+    assert api.rank(trained) == before
+
+    unpredictable()
+    assert api.rank(trained) == before

@@ -11,6 +11,7 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.model import (
     CARD_FILE,
     SCHEMA_VERSION,
+    STUDENT_FILE,
     WEIGHTS_FILE,
     Model,
     ModelCard,
@@ -19,6 +20,7 @@ from napari_semiseg.learning.model import (
 )
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.learning.networks import build_network
+from napari_semiseg.learning.student import load_student
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,22 @@ def test_a_model_comes_back_the_same(model: Model, folder: Path) -> None:
 
 def test_a_model_folder_holds_weights_and_words_only(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE}
+
+
+def test_the_student_is_kept_beside_its_model(model: Model, tmp_path: Path) -> None:
+    student = make_model(seed=5).network
+    Model(model.network, model.card, student).save(tmp_path)
+
+    found = load_student(tmp_path)
+
+    assert found is not None
+    assert found.card.thresholds == model.card.thresholds
+    torch.testing.assert_close(found.network(IMAGE), student.eval()(IMAGE))
+    (tmp_path / STUDENT_FILE).write_bytes(b"torn")
+    assert load_student(tmp_path) is None
+    # Another model in the same place has not the same student.
+    model.save(tmp_path)
+    assert not (tmp_path / STUDENT_FILE).exists()
 
 
 def test_channels_last_weights_can_be_saved(model: Model, tmp_path: Path) -> None:

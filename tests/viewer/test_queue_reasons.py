@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from napari_semiseg.runs.outside import Outside
 from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
-from napari_semiseg.viewer.review.outside import Outside
 
 
 def queue(**confidences: float | None) -> ImageQueue:

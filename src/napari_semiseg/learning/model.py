@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.files import make_folder, read_json, replace_file, write_json
+from napari_semiseg.files import make_folder, read_json, write_json
 from napari_semiseg.learning.averaged_network import AveragedNetwork, members_of
 from napari_semiseg.learning.class_head import probabilities_of
 from napari_semiseg.learning.devices import place, precision
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.learning.networks import SegmentationNetwork, build_network
+from napari_semiseg.learning.weight_files import write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 2
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
+STUDENT_FILE = "student.safetensors"
 _DIGEST = "weights_blake2b"  # Tells a card from that of an older or newer model.
 
 
@@ -126,10 +128,19 @@ class Model:
     card
         Its ``network``, ``n_channels``, ``n_classes``, ``n_kinds`` and ``n_networks``
         are taken from the network.
+    student
+        The network that learned, where that of the model is a running mean of its
+        weights or made of several; kept beside the model, to see where they disagree.
     """
 
-    def __init__(self, network: SegmentationNetwork, card: ModelCard) -> None:
+    def __init__(
+        self,
+        network: SegmentationNetwork,
+        card: ModelCard,
+        student: SegmentationNetwork | None = None,
+    ) -> None:
         self.network = network.eval()
+        self.student = student
         facts = {
             "network": network.settings,
             "n_channels": network.n_channels,
@@ -179,19 +190,20 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors`` and ``model.json`` into a folder.
 
+        And ``student.safetensors``, where there is a student.
+
         Raises
         ------
         DiskFullError, ReadOnlyError
             When it cannot be written.
         """
         make_folder(folder)
-        # safetensors refuses shared and channels-last tensors.
-        tensors = {
-            name: tensor.detach().to("cpu", copy=True).contiguous()
-            for name, tensor in self.network.state_dict().items()
-        }
+        if self.student is None:
+            (folder / STUDENT_FILE).unlink(missing_ok=True)
+        else:
+            write_weights(folder / STUDENT_FILE, self.student)
         weights = folder / WEIGHTS_FILE
-        replace_file(weights, lambda path: save_file(tensors, path))
+        write_weights(weights, self.network)
         # The card comes last: it says which weights it belongs to.
         card = self.card.model_dump(mode="json")
         write_json(folder / CARD_FILE, {**card, _DIGEST: _digest(weights)})
@@ -213,7 +225,7 @@ class Model:
             When the folder holds no whole model, or one of a newer version.
         """
         card = read_card(folder)
-        network = _empty_network(card)
+        network = empty_network(card)
         try:
             network.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except Exception as error:
@@ -222,7 +234,7 @@ class Model:
         return cls(network, card).to(device or torch.device("cpu"))
 
 
-def _empty_network(card: ModelCard) -> SegmentationNetwork:
+def empty_network(card: ModelCard) -> SegmentationNetwork:
     """A network that the card's weights fit."""
     without = card.network.model_copy(update={"weights": "none"})
     made = [

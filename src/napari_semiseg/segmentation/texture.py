@@ -83,12 +83,18 @@ def standardise(textures: list[Texture]) -> NDArray[np.float64]:
         Each feature with mean 0 and spread 1 before weighting; outliers cut at 3.
     """
     features = np.array([one.features for one in textures])
+    return standardise_features(features, textures[0].n_brightness)
+
+
+def standardise_features(
+    features: NDArray[np.float64], n_brightness: int
+) -> NDArray[np.float64]:
+    """The same of features ``(n, F)``, of which the first are brightness."""
     spread = features.std(axis=0)
     centred = features - features.mean(axis=0)
     scaled: NDArray[np.float64] = np.clip(
         centred / np.where(spread > _ROUNDING, spread, 1), -3, 3
     )
-    n_brightness = textures[0].n_brightness
     scaled[:, :n_brightness] /= np.sqrt(n_brightness)
     scaled[:, n_brightness:] /= np.sqrt(scaled.shape[1] - n_brightness)
     return scaled

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
+from napari_semiseg.runs.outside import against_bounds
 from napari_semiseg.viewer.counted import counted
-from napari_semiseg.viewer.review.outside import against_bounds, band_words, percent
+from napari_semiseg.viewer.review.outside import band_words, percent
 from napari_semiseg.viewer.widgets.buttons import note
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.reason_list import ReasonList

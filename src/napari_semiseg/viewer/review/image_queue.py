@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from napari_semiseg.runs.events import Event
-    from napari_semiseg.viewer.review.outside import Outside
+    from napari_semiseg.runs.outside import Outside
 
 _UNSURE = 0.75  # Mean confidence below which a model is called unsure,
 _DOUBTFUL = 0.9  # and below which not quite sure; of its stages' agreement the same.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.runs.outside import outside
 from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
-from napari_semiseg.viewer.review.outside import outside
 
 if TYPE_CHECKING:
     from napari_semiseg.runs.events import Event
