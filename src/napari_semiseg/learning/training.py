@@ -195,7 +195,8 @@ class Training:
             weights_source=self.weights_sentence,
             selection=self.stages.selection,
         )
-        return Model(network, card)
+        apart = predictor is self.stages.predictor and predictor is not self.network
+        return Model(network, card, copy.deepcopy(self.network) if apart else None)
 
     def preview(
         self, source: ImageSource, box: Box, image_id: str = ""
