@@ -27,6 +27,7 @@ from napari_semiseg.learning.model import Model, ModelCard
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.learning.networks import build_network
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
+from napari_semiseg.learning.said import LabelRules
 from napari_semiseg.learning.sampling import LabelledSampler
 from napari_semiseg.learning.targets import kind_targets
 from napari_semiseg.learning.training import Training
@@ -88,7 +89,7 @@ def test_a_run_of_one_class_has_no_trace_of_the_head(training_set) -> None:
     training = Training(training_set, quick(steps=4), device="cpu")
     assert training.equipment.n_kinds == 0
     drawn = training.equipment.labelled.draw(2, training.equipment.random)
-    assert drawn.fields.shape[1] == 4
+    assert drawn.fields.shape[1] == 5
     terms = {name for report in training for name in report.losses}
     assert terms == {"total", "supervised", "unsupervised"}
     assert training.model().card.n_kinds == 0
@@ -168,14 +169,14 @@ def test_targets_are_the_classes_of_annotated_objects() -> None:
     told[10, 14], told[10, 15] = 0, 2  # Background, boundary of an object.
     image = discs(0)[0]
     made = LabelledTile(image, instances, annotated, {2: 2}, class_overrides=told)
-    sampler = LabelledSampler([made], 32, CPU, n_kinds=2)
+    sampler = LabelledSampler([made], 32, CPU, LabelRules(n_kinds=2))
     fields = sampler._fields[0][None]
-    assert fields.shape[1] == 5
+    assert fields.shape[1] == 6
     margin = (fields.shape[2] - 32) // 2
     found = kind_targets(fields)[0, margin : margin + 32, margin : margin + 32]
     assert found[10, 10:16].tolist() == [255, 0, 1, 255, 255, 1]
     assert (found != 255).sum() == 3
-    assert kind_targets(fields[:, :4]) is None
+    assert kind_targets(fields[:, :5]) is None
 
 
 def test_a_teacher_teaches_kinds_inside_its_foreground_alone() -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from tests.learning.conftest import (
     SIZE,
-    ArrayTrust,
     corrected_set,
     discs,
     quick,
     tile,
+    trusting,
     unlabelled,
 )
 from tests.learning.test_training import equal, weights_of
@@ -26,6 +26,7 @@ from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.learning.model import Model, read_card
 from napari_semiseg.learning.randomness import Randomness
 from napari_semiseg.learning.shifted_crops import overlay
+from napari_semiseg.learning.supervised import LabelledTiles
 from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.training_set import TrainingSet, UnlabelledImage
 from napari_semiseg.segmentation.classes import IGNORE
@@ -62,7 +63,8 @@ def lesson(n: int, shape: tuple[int, ...], seed: int = 0) -> Lesson:
     number = torch.arange(n).view(-1, *(1,) * len(shape))
     counts = torch.rand((3, n, *shape), generator=generator) > 0.3
     label = (number * ones).long()
-    return Lesson((label[:, None]).float(), label, label + 10, *counts)
+    weight = 1.0 + number * ones
+    return Lesson((label[:, None]).float(), label, label + 10, *counts, weight)
 
 
 # -- the loss --------------------------------------------------------------------------
@@ -105,7 +107,8 @@ def test_alpha_weighs_cross_entropy_against_dice(training_set, alpha):
     target = torch.randint(3, (2, 6, 6))
     expected = alpha * supervised_loss(logits, target, stage.class_weights)
     expected = expected + (1 - alpha) * dice_loss(logits, target)
-    torch.testing.assert_close(stage.supervised(logits, target), expected)
+    tiles = LabelledTiles(torch.zeros(()), target, None, torch.ones(2, 6, 6))
+    torch.testing.assert_close(stage.supervised(logits, tiles), expected)
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (3, 4, 2)])
@@ -114,10 +117,11 @@ def test_losses_on_pseudo_labels_are_means_over_valid_pixels(shape):
     logits = torch.randn((2, 3, *shape), generator=generator)
     labels = torch.randint(3, (2, 2, *shape), generator=generator)
     masks = torch.rand((3, 2, *shape), generator=generator) > 0.4
-    one = Lesson(torch.zeros(2, 1, *shape), *labels, *masks)
+    weight = torch.rand((2, *shape), generator=generator)
+    one = Lesson(torch.zeros(2, 1, *shape), *labels, *masks, weight)
     found = one.losses(logits)
     for name, label, counts in zip(("fixed", "dynamic"), labels, masks, strict=False):
-        error = cross_entropy(logits, label)
+        error = cross_entropy(logits, label) * weight
         torch.testing.assert_close(found[name], error[counts].sum() / masks[2].sum())
     torch.testing.assert_close(one.coverage, masks[0].sum() / masks[2].sum())
 
@@ -298,7 +302,7 @@ def test_previews_and_pace_change_nothing(training_set):
 def test_a_preview_shows_the_mean_and_what_is_confident(training_set):
     trust = np.random.default_rng(0).integers(0, 3, (96, 96), np.uint8)
     image = discs(20, 96)[0]
-    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    told = UnlabelledImage(ArraySource(image), "told", corrections=trusting(trust))
     training_set = replace(training_set, unlabelled=(*training_set.unlabelled, told))
     training = training_of(training_set, confidence=0.6)
     list(training)
@@ -313,7 +317,7 @@ def test_a_preview_shows_the_mean_and_what_is_confident(training_set):
 def test_a_person_decides_which_pseudo_labels_count():
     for value, expected in ((1, True), (2, False)):
         said = np.full((48, 48), value, np.uint8)
-        image = replace(unlabelled(10), trust=ArrayTrust(said))
+        image = replace(unlabelled(10), corrections=trusting(said))
         stage = training_of(
             TrainingSet((tile(0),), (image,)), confidence=1.0, cutmix=False
         ).stage

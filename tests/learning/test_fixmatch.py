@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from tests.learning.conftest import SIZE, ArrayTrust, discs, tile, unlabelled
+from tests.learning.conftest import SIZE, discs, tile, trusting, unlabelled, words
 from torch.nn import functional
 
 from napari_semiseg.errors import SemisegError
@@ -121,14 +121,15 @@ def test_settings_out_of_bounds_are_refused_in_words(changes):
 # -- formulas -------------------------------------------------------------------------
 
 
-def taught(label, selected, valid) -> TaughtTiles:
+def taught(label, selected, valid, weight=(1.0,)) -> TaughtTiles:
     image = torch.zeros(1, 1, 1, len(label))
     planes = (
         torch.tensor(label)[None, None],
         torch.tensor(selected)[None, None],
         torch.tensor(valid)[None, None],
     )
-    return TaughtTiles(image, *planes)
+    weights = torch.tensor(weight).expand(len(label))[None, None]
+    return TaughtTiles(image, *planes, weights)
 
 
 def test_the_loss_is_over_all_valid_pixels_not_over_the_selected():
@@ -269,7 +270,7 @@ def test_confident_pixels_alone_are_selected(training_set):
 def test_a_preview_shows_what_the_step_computed(training_set, half_life):
     trust = np.random.default_rng(0).integers(0, 3, (96, 96), np.uint8)
     image = discs(20, 96)[0]
-    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    told = UnlabelledImage(ArraySource(image), "told", corrections=trusting(trust))
     images = replace(training_set, unlabelled=(*training_set.unlabelled, told))
     settings = alone(
         fixmatch={"warm_up": 0.5}, learner={"average_half_life": half_life}
@@ -286,8 +287,8 @@ def test_a_preview_shows_what_the_step_computed(training_set, half_life):
     crop = torch.from_numpy(image[:, 8:40, 8:40].copy())[None]
     other = torch.from_numpy(discs(21)[0])[None]
     found = stage.pseudo_labels(torch.cat([crop, other]))
-    here = torch.from_numpy(np.stack([trust[box.slices]] * 2))
-    selected = stage.select(found.label, found.confidence, here)
+    here = words(trusting(trust).read(box))
+    selected = stage.select(found.label[:1], found.confidence[:1], here)
     np.testing.assert_array_equal(shown.label, found.label[0].numpy())
     np.testing.assert_array_equal(shown.confidence, found.confidence[0].numpy())
     np.testing.assert_array_equal(shown.selected, selected[0].numpy())

@@ -16,6 +16,7 @@ from napari_semiseg.learning.filters import AdaptiveFilter, FixedFilter, make_fi
 from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.learning.pseudo_labels import PercentileFilter, PseudoLabels
 from napari_semiseg.learning.randomness import Randomness
+from napari_semiseg.learning.said import Said
 from napari_semiseg.learning.sampling import LabelledBatch
 from napari_semiseg.learning.settings import IntensitySettings
 from napari_semiseg.learning.training import Training
@@ -185,6 +186,7 @@ class Numbered:
         size = training.settings.tile_size
         numbers = torch.tensor([0, 0, 1, 2])
         planes = torch.arange(4).view(4, 1, 1).expand(4, size, size)
+        said = Said.nothing(planes != 3)
         stage.bank = Bank(4)
         stage.bank.add(
             LabelledByTeacher(
@@ -192,8 +194,8 @@ class Numbered:
                 planes % 3,
                 torch.ones(4, size, size),
                 planes != 3,
-                torch.zeros(4, size, size, dtype=torch.uint8),
-                numbers,
+                numbers=numbers,
+                **{n: x for n, x in vars(said).items() if x is not None},
             )
         )
         self.drawn = stage.draw_unlabelled()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -70,7 +72,8 @@ def tiles(n: int = 6, size: int = 32) -> TaughtTiles:
     )
     number = torch.arange(n)[:, None, None].expand_as(label)
     image = torch.stack([label, selected, number], 1)
-    return TaughtTiles(image.float(), label, selected, valid)
+    weight = 1 + label.float()
+    return TaughtTiles(image.float(), label, selected, valid, weight)
 
 
 def test_pixels_labels_and_masks_are_mixed_together(random):
@@ -79,6 +82,7 @@ def test_pixels_labels_and_masks_are_mixed_together(random):
     strong = strong_view(tiles(), numbers, settings, random)
     assert torch.equal(strong.image[:, 0], strong.label.float())
     assert torch.equal(strong.image[:, 1], strong.selected.float())
+    assert torch.equal(strong.weight, 1 + strong.label)
     of = strong.image[:, 2].long()
     own = torch.arange(6)[:, None, None]
     mixed = of != own
@@ -113,6 +117,6 @@ def test_only_colour_is_made_grey(random):
     three = tiles()
     grey = strong_view(three, torch.arange(6), settings, random).image
     assert torch.equal(grey, three.image.mean(1, keepdim=True).expand_as(three.image))
-    two = TaughtTiles(three.image[:, :2], three.label, three.selected, three.valid)
+    two = replace(three, image=three.image[:, :2])
     same = strong_view(two, torch.arange(6), settings, random).image
     assert torch.equal(same, two.image)

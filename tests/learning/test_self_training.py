@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from tests.learning.conftest import ArrayTrust, discs, tile, unlabelled
+from tests.learning.conftest import discs, tile, trusting, unlabelled
 from tests.learning.test_fixmatch import quick
 from tests.learning.test_semantic import semantic_set
 from tests.learning.test_training import equal, weights_of
@@ -154,7 +154,7 @@ def test_the_loss_is_one_mean_over_both_kinds_of_labels(training_set, monkeypatc
     training = Training(training_set, settings, device="cpu")
     until(training, "self-training")
     stage = training.stage
-    image, target, _ = drawn = stage.draw_labelled()
+    image, target, *_ = drawn = stage.draw_labelled()
     target[0, :3] = 255
     strong = stage.draw_unlabelled()
     strong.selected[:, 5:9] = False
@@ -250,7 +250,9 @@ def test_pixels_and_labels_turn_together(training_set):
         trust = rng.choice([0, 2], (40, 50)).astype(np.uint8)
         pixels = np.stack([kinds, trust]).astype(np.float32)
         images.append(
-            UnlabelledImage(ArraySource(pixels), str(number), trust=ArrayTrust(trust))
+            UnlabelledImage(
+                ArraySource(pixels), str(number), corrections=trusting(trust)
+            )
         )
     two = tile(0, image=np.concatenate([discs(0)[0]] * 2))
     known = TrainingSet((two,), tuple(images), n_channels=2)
@@ -387,7 +389,7 @@ def test_images_smaller_than_a_tile():
 def test_a_preview_shows_the_labels_in_use(training_set, stage):
     trust = np.random.default_rng(0).choice([0, 1, 2], (48, 48)).astype(np.uint8)
     images = tuple(
-        replace(image, trust=ArrayTrust(trust)) for image in training_set.unlabelled
+        replace(image, corrections=trusting(trust)) for image in training_set.unlabelled
     )
     training = Training(
         replace(training_set, unlabelled=images),

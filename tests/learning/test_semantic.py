@@ -70,7 +70,7 @@ def test_a_batch_holds_the_classes_where_the_pixels_say_so():
     )
     settings = quick("supervised", supervised=plain)
     training = Training(semantic_set(one), settings, device="cpu")
-    image, target, _ = training.stage.draw()
+    image, target, *_ = training.stage.draw()
     known = target != 255
     assert known.float().mean() < 20 / SIZE
     assert torch.equal(target[known], image[:, 0][known].round().long())

@@ -9,18 +9,20 @@ import pytest
 import torch
 from tests.learning.conftest import (
     SIZE,
-    ArrayTrust,
     corrected_set,
     discs,
     quick,
     tile,
+    trusting,
     unlabelled,
+    words,
 )
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import ArraySource, Box
 from napari_semiseg.learning.model import Model
 from napari_semiseg.learning.sampling import LabelledSampler
+from napari_semiseg.learning.told import Told
 from napari_semiseg.learning.training import Training
 from napari_semiseg.learning.training_set import TrainingSet, UnlabelledImage
 from napari_semiseg.learning.validation import DivergedError
@@ -105,7 +107,7 @@ def test_previews_change_nothing(training_set):
 def test_a_preview_shows_what_the_step_computed(training_set, filtering):
     trust = np.random.default_rng(0).integers(0, 3, (96, 96), np.uint8)
     image, valid = discs(20, 96)[0], torch.ones(1, 32, 32, dtype=torch.bool)
-    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    told = UnlabelledImage(ArraySource(image), "told", corrections=trusting(trust))
     training_set = replace(training_set, unlabelled=(*training_set.unlabelled, told))
     settings = quick(steps=6, consistency={"fresh": 2, "filtering": filtering})
     training = Training(training_set, settings, device="cpu")
@@ -118,7 +120,7 @@ def test_a_preview_shows_what_the_step_computed(training_set, filtering):
     pseudo = stage.pseudo_labels(torch.cat([crop, other]))
     stage.filter.update(pseudo, valid.expand(2, -1, -1))
     box = Box((8, 8), (32, 32))
-    here = torch.from_numpy(np.stack([trust[box.slices], np.zeros((32, 32), np.uint8)]))
+    here = words(trusting(trust).read(box), Told.nothing((32, 32)))
     selected = stage.select(pseudo.label, pseudo.confidence, here)
     shown = training.preview(ArraySource(image), box, "told")
     np.testing.assert_array_equal(shown.label, pseudo.label[0].numpy())
@@ -137,7 +139,7 @@ def test_what_is_said_of_a_pixel_turns_with_it():
     """The trust is written into the pixels; both must arrive at the same places."""
     trust = np.random.default_rng(1).integers(0, 3, (60, 90), np.uint8)
     image = trust[None].astype(np.float32) / 2
-    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    told = UnlabelledImage(ArraySource(image), "told", corrections=trusting(trust))
     still = {"probability": 0, "strength": 0}
     settings = quick(consistency={"intensity": still, "bank": 8, "fresh": 4})
     training = Training(TrainingSet((tile(0),), (told,)), settings, device="cpu")
@@ -164,7 +166,8 @@ def test_a_bank_saved_before_there_was_trust_is_read(training_set, tmp_path):
         if report.step == 4:
             break
     state = training.stage.bank.state()
-    del state["trust"]
+    for name in ("trust", "target", "weight", "ignored"):
+        del state[name]
     training.stage.bank.load_state(state, training.device)
     assert [report.step for report in training] == [5, 6]
 
@@ -354,7 +357,7 @@ def test_classes_given_to_pixels_are_the_targets_of_their_pixels():
     plain = {"batch": 4, "intensity": still, "geometry": {"probability": 0}}
     settings = quick("supervised", supervised=plain)
     training = Training(TrainingSet((only,)), settings, device="cpu")
-    image, target, _ = training.stages.current.draw()
+    image, target, *_ = training.stages.current.draw()
     expected = image[:, 0].round().long()
     assert torch.equal(target, expected.where(expected < 9, 255))
     assert {0, 1, 2, 255} == set(target.unique().tolist())

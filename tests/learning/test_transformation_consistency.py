@@ -9,10 +9,10 @@ import pytest
 import torch
 from tests.learning.conftest import (
     SIZE,
-    ArrayTrust,
     corrected_set,
     discs,
     tile,
+    trusting,
     unlabelled,
 )
 from tests.learning.test_training import equal, weights_of
@@ -217,7 +217,7 @@ def test_only_the_transformed_view_is_noisy(training_set):
 
 def test_pixels_that_are_not_trusted_are_not_compared():
     never = np.full((48, 48), 2, np.uint8)
-    dirt = replace(unlabelled(10), trust=ArrayTrust(never))
+    dirt = replace(unlabelled(10), corrections=trusting(never))
     stage = training_of(TrainingSet((tile(0),), (dirt,)), transformations=NOTHING).stage
     first = stage.draw_pair().first
     assert not first[2:].any()
@@ -276,7 +276,7 @@ def test_the_weight_rises_over_the_ramp(training_set):
 def test_a_preview_shows_the_model_and_what_is_compared(training_set):
     trust = np.random.default_rng(0).integers(0, 3, (96, 96), np.uint8)
     image = discs(20, 96)[0]
-    told = UnlabelledImage(ArraySource(image), "told", trust=ArrayTrust(trust))
+    told = UnlabelledImage(ArraySource(image), "told", corrections=trusting(trust))
     training_set = replace(training_set, unlabelled=(*training_set.unlabelled, told))
     training = training_of(training_set, 4, "warm")
     box = Box((8, 8), (32, 32))

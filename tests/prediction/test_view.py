@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_semiseg.geometry import ArraySource, Box
+from napari_semiseg.learning.told import Told
 from napari_semiseg.prediction.view import ModelView, selected_pixels
 from napari_semiseg.segmentation.trust import Trust
 
@@ -29,7 +30,12 @@ class FixedPredictor:
     model: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        card = SimpleNamespace(selection=self.selection, n_classes=3)
+        card = SimpleNamespace(
+            selection=self.selection,
+            n_classes=3,
+            task="instances",
+            boundary_mode="inner",
+        )
         self.model = SimpleNamespace(card=card)
 
     def all_probabilities(self, source: Any, box: Box, *, progress: Any) -> Any:
@@ -66,17 +72,31 @@ def test_classes_of_objects_are_counted_from_one() -> None:
 def test_a_person_has_the_last_word() -> None:
     asked = []
 
-    def read_trust(box: Box) -> np.ndarray:
+    def read_told(box: Box) -> Told:
         asked.append(box)
-        trust = [[Trust.NOT_TRUSTED, Trust.TRUSTED, Trust.UNSET, Trust.UNSET]]
-        return np.array(trust, np.uint8)
+        trust = np.array([[Trust.NOT_TRUSTED, Trust.TRUSTED, 0, 0]], np.uint8)
+        return replace(Told.nothing((1, 4)), trust=trust)
 
-    seen = view((0.9, 0.6, None), read_trust=read_trust).preview(SOURCE, BOX)
+    seen = view((0.9, 0.6, None), read_told=read_told).preview(SOURCE, BOX)
     np.testing.assert_array_equal(seen.selected, [[False, True, False, True]])
     assert asked == [BOX]
     # Nothing is in the loss of a supervised training, whatever is said.
-    seen = view(None, read_trust=read_trust).preview(SOURCE, BOX)
+    seen = view(None, read_told=read_told).preview(SOURCE, BOX)
     assert not seen.selected.any()
+
+
+def test_a_persons_pixels_are_their_targets_and_ignored_ones_none() -> None:
+    told = Told.nothing((1, 4))
+    told.annotated[0, 1:3], told.instances[0, 2], told.instances[0, 3] = True, 7, -1
+    plain = view((0.9, 0.6, None)).preview(SOURCE, BOX)
+
+    seen = view((0.9, 0.6, None), read_told=lambda box: told).preview(SOURCE, BOX)
+
+    assert seen.label[0, 1:3].tolist() == [2, 1]  # The outline of a dot, and it.
+    assert seen.label[0, [0, 3]].tolist() == plain.label[0, [0, 3]].tolist()
+    first = plain.selected[0, 0]
+    assert seen.selected[0].tolist() == [first, True, True, False]
+    np.testing.assert_array_equal(seen.probability, plain.probability)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.correction_planes import Corrections
-from napari_semiseg.project.corrections import CorrectionStore
+from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.project import Project
+from napari_semiseg.project.tile_files import tile_name, write_layers
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import LearnedBox
 from napari_semiseg.runs.snapshot import (
@@ -26,6 +27,8 @@ from napari_semiseg.segmentation.trust import Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_semiseg.project.records import ImageItem
 
 TRAIN, JUDGE = Box((0, 0), (48, 56)), Box((40, 56), (32, 40))
 
@@ -141,14 +144,102 @@ def test_corrections_come_back_although_correcting_went_on(project: Project) -> 
         known = np.zeros(item.shape, bool)
         known[area.box.slices] = area.annotated
         np.testing.assert_array_equal(known, said.background)
-        np.testing.assert_array_equal(found.trust(item.id, whole), said.trust)
-        part = Box((3, 40), (20, 31))
-        np.testing.assert_array_equal(
-            found.trust(item.id, part), said.trust[part.slices]
-        )
-        told = {image.image_id for image in found.unlabelled if image.trust}
-        assert told == {item.id}
-    assert not training_set(project).trust(item.id, whole).any()
+        for part in (whole, Box((3, 40), (20, 31))):
+            told = found.told(item.id, part)
+            np.testing.assert_array_equal(told.trust, said.trust[part.slices])
+            np.testing.assert_array_equal(
+                told.class_overrides, said.classes[part.slices]
+            )
+            np.testing.assert_array_equal(told.annotated, said.background[part.slices])
+        images = {image.image_id for image in found.unlabelled if image.corrections}
+        assert item.id in images
+    assert training_set(project).told(item.id, whole).empty
+
+
+def decided(project: Project, item: ImageItem) -> Corrections:
+    """An accepted object, one drawn up to a tile, ignored ground, and trust."""
+    whole = Box.whole(item.shape)
+    said = Corrections.unset(whole)
+    for number, place, owner in (
+        (1, np.s_[60:70, 2:12], Owner.ACCEPTED),
+        (2, np.s_[46:54, 20:30], Owner.HUMAN),
+        (-1, np.s_[60:70, 14:18], Owner.IGNORED),
+    ):
+        said.instances[place], said.owners[place] = number, owner
+    said.classes[72, 2:12], said.classes[65, 15] = 2, 1
+    said.trust[:, 30:34] = Trust.NOT_TRUSTED
+    records = {
+        1: ObjectRecord(owner=Owner.ACCEPTED, box=Box((60, 2), (10, 10))),
+        2: ObjectRecord(owner=Owner.HUMAN, box=Box((46, 20), (8, 10))),
+    }
+    CorrectionStore(project).write(item, whole, said, records)
+    return said
+
+
+def test_all_that_a_person_owns_is_told_of_images_that_count_as_unlabelled(
+    project: Project,
+) -> None:
+    item = project.image("cells0.tif")
+    whole = Box.whole(item.shape)
+    tiles = AnnotationStore(project)
+    drawn = tiles.load(item, TRAIN)
+    one = int(drawn.instances.max())
+    tiles.save(item, TRAIN, drawn, accepted=[one])
+    said = decided(project, item)
+    run = RunFolder.create(project.folder, "actis")
+    save_inputs(run, take_snapshot(project))
+    CorrectionStore(project).write(item, whole, Corrections.unset(whole), {})
+
+    told = load_inputs(run, project).told(item.id, whole)
+
+    # Corrections: what is drawn over by a tile is the tile's.
+    np.testing.assert_array_equal(told.instances == 1, said.instances == 1)
+    assert (told.instances == 2).sum() == 6 * 10
+    assert told.annotated[60:70, 2:12].all()
+    assert not told.annotated[48, 20:30].any()  # Beside the tile: does it go on?
+    assert told.annotated[49:54, 20:30].all()
+    assert (told.instances[60:70, 14:18] == -1).all()
+    assert not told.annotated[60:70, 14:18].any()
+    assert (told.class_overrides[72, 2:12] == 2).all()
+    assert told.class_overrides[65, 15] == 255  # Ignored.
+    assert (told.trust[60:, 30:34] == Trust.NOT_TRUSTED).all()
+    # The training tile, with ids of its own, and its cut edges unknown.
+    here = told.instances[TRAIN.slices]
+    np.testing.assert_array_equal(here > 0, drawn.instances > 0)
+    assert here[here > 0].min() > 2
+    area = training_set(project).training[0]
+    np.testing.assert_array_equal(told.annotated[TRAIN.slices], area.annotated)
+    # The validation tile tells nothing.
+    assert not told.annotated[JUDGE.slices][8:].any()
+    # What was accepted, in a tile or outside.
+    expected = said.instances == 1
+    expected[TRAIN.slices] |= drawn.instances == one
+    np.testing.assert_array_equal(told.accepted, expected)
+
+
+def test_accepted_pixels_of_labelled_areas_come_back(project: Project) -> None:
+    item = project.image("cells2.tif")
+    decided(project, item)
+    run = RunFolder.create(project.folder, "actis")
+    save_inputs(run, take_snapshot(project))
+    (area,) = [t for t in load_inputs(run, project).labelled if t.image_id == item.id]
+    np.testing.assert_array_equal(area.accepted, area.instances == 1)
+    assert area.accepted.any()
+
+
+def test_runs_that_kept_trust_alone_are_resumed_with_it(project: Project) -> None:
+    run = RunFolder.create(project.folder, "actis")
+    save_inputs(run, take_snapshot(project))
+    item, box = project.image("cells2.tif"), Box((8, 0), (16, 20))
+    folder = run.inputs / "trust" / item.id
+    folder.mkdir(parents=True)
+    trust = np.full(box.size, Trust.TRUSTED, np.uint8)
+    write_layers(folder / tile_name("trust", box), [trust])
+    told = load_inputs(run, project).told(item.id, Box.whole(item.shape))
+    expected = np.zeros(item.shape)
+    expected[box.slices] = Trust.TRUSTED
+    np.testing.assert_array_equal(told.trust, expected)
+    assert not told.annotated.any()
 
 
 def test_inputs_written_before_there_were_overrides_are_read(project: Project) -> None:

@@ -14,6 +14,7 @@ from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.project.owners import merge
+from napari_semiseg.segmentation.object_classes import object_class_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,12 +103,16 @@ def with_own_classes(
             records = store.objects(item)
             kinds = {number: record.class_id for number, record in records.items()}
             decided = known.claimed | known.background
-            _lay(classes, _kinds_of(known.instances, kinds), decided & ~known.ignored)
+            _lay(
+                classes,
+                object_class_plane(known.instances, kinds),
+                decided & ~known.ignored,
+            )
             _lay(classes, known.classes, known.classes != UNSET_CLASS)
         for tile in tiles.tiles(item):
             if tile.finished == finished:
                 drawn = tiles.load(item, tile.box)
-                kinds_drawn = _kinds_of(drawn.instances, drawn.classes)
+                kinds_drawn = object_class_plane(drawn.instances, drawn.classes)
                 _lay(classes[tile.box.slices], kinds_drawn, drawn.annotated)
     return classes
 
@@ -116,15 +121,6 @@ def _lay(
     below: NDArray[np.uint8], above: NDArray[np.uint8], where: NDArray[np.bool_]
 ) -> None:
     below[where] = above[where]
-
-
-def _kinds_of(
-    instances: NDArray[np.int32], classes: Mapping[int, int]
-) -> NDArray[np.uint8]:
-    """The class of each pixel's object, 1 unless it is named; 0 without an object."""
-    numbers, places = np.unique(np.maximum(instances, 0), return_inverse=True)
-    kinds = [classes.get(n, 1) if n else 0 for n in numbers.tolist()]
-    return np.array(kinds, np.uint8)[places].reshape(instances.shape)
 
 
 def own_objects(

@@ -14,7 +14,6 @@ from napari_semiseg.api.outputs import ObjectOptions, Progress
 from napari_semiseg.api.pacing import measure_pace
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.api.ranking import ranking
-from napari_semiseg.project.corrections import CorrectionStore
 from napari_semiseg.runs.asking import ExportWish, PaceWish, RankWish
 from napari_semiseg.runs.folder import find_run
 from napari_semiseg.runs.liveness import identify
@@ -22,14 +21,13 @@ from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.runs.previews import answer_preview
 from napari_semiseg.runs.server import Server
 from napari_semiseg.runs.server_folder import ServerFolder
+from napari_semiseg.runs.told_pixels import told_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_semiseg.geometry import Box
+    from napari_semiseg.learning.told import Told
     from napari_semiseg.project.project import Project
     from napari_semiseg.runs.control import Request
     from napari_semiseg.runs.work import Attend
@@ -108,12 +106,12 @@ class ProjectWork:
         proposals = self._of_run(request.run) if other else self._current()
         item = self._project.image(request.image_id)
 
-        def trust(box: Box) -> NDArray[np.uint8]:
-            return CorrectionStore(self._project).read(item, box).trust
+        def told(box: Box) -> Told:
+            return told_in(self._project, item, box)
 
         fields = answer_preview(
             request,
-            ModelView(proposals.predictor, attend, trust),
+            ModelView(proposals.predictor, attend, told),
             lambda image_id: self._project.source(item),
             self._folder.previews,
             _PREVIEWS,

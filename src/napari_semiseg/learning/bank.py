@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_semiseg.learning.said import Said
+
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_semiseg.learning.pseudo_labels import PseudoLabels
     from napari_semiseg.learning.randomness import Randomness
+    from napari_semiseg.learning.sampling import UnlabelledBatch
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,10 @@ class LabelledByTeacher:
         float32 ``(B, C, S, S)``.
     label, confidence
         int64 and float32 ``(B, S, S)``.
-    valid, trust
-        bool and uint8 ``(B, S, S)``, as in `UnlabelledBatch`.
+    valid
+        bool ``(B, S, S)``, as in `UnlabelledBatch`.
+    trust, target, weight, ignored, told_kind
+        What a person says of the pixels, as in `Said`.
     numbers
         int64 ``(B,)``: which image each tile is of.
     kind, kind_confidence
@@ -43,9 +49,37 @@ class LabelledByTeacher:
     confidence: Tensor
     valid: Tensor
     trust: Tensor
+    target: Tensor
+    weight: Tensor
+    ignored: Tensor
     numbers: Tensor
     kind: Tensor | None = None
     kind_confidence: Tensor | None = None
+    told_kind: Tensor | None = None
+
+    @classmethod
+    def of(cls, drawn: UnlabelledBatch, pseudo: PseudoLabels) -> LabelledByTeacher:
+        """Drawn tiles with their pseudo-labels."""
+        said, kinds = drawn.said, pseudo.kinds
+        return cls(
+            drawn.image,
+            pseudo.label,
+            pseudo.confidence,
+            drawn.valid,
+            said.trust,
+            said.target,
+            said.weight,
+            said.ignored,
+            drawn.numbers,
+            None if kinds is None else kinds.label,
+            None if kinds is None else kinds.confidence,
+            None if kinds is None else said.kind,
+        )
+
+    @property
+    def said(self) -> Said:
+        """What a person says of the pixels."""
+        return Said(self.target, self.weight, self.trust, self.ignored, self.told_kind)
 
 
 _FIELDS = tuple(field.name for field in fields(LabelledByTeacher))
@@ -85,8 +119,12 @@ class Bank:
     def load_state(self, state: dict[str, Any], device: torch.device) -> None:
         """Go on from :meth:`state`."""
         self._kept = {name: value.to(device) for name, value in state.items()}
-        if self._kept and "trust" not in self._kept:  # Saved before there was trust.
-            unset = torch.zeros_like(self._kept["valid"], dtype=torch.uint8)
-            self._kept["trust"] = unset
-        if self._kept and "numbers" not in self._kept:  # Before tiles were mixed.
-            self._kept["numbers"] = torch.arange(len(self), device=device)
+        if not self._kept:
+            return
+        # Saved before there was trust, before targets, before tiles were mixed.
+        unset = vars(Said.nothing(self._kept["valid"], "kind" in self._kept))
+        kind = unset.pop("kind")
+        if kind is not None:
+            unset["told_kind"] = kind
+        numbers = torch.arange(len(self), device=device)
+        self._kept = {**unset, "numbers": numbers, **self._kept}

@@ -16,6 +16,7 @@ from napari_semiseg.learning.equipment import Equipment
 from napari_semiseg.learning.networks import build_network
 from napari_semiseg.learning.origin import Origin
 from napari_semiseg.learning.randomness import Randomness
+from napari_semiseg.learning.said import LabelRules
 from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
 from napari_semiseg.segmentation.classes import IGNORE
 
@@ -183,16 +184,16 @@ def equip(built: Built, training_set: TrainingSet, device: torch.device) -> Equi
     network, settings = built.network, built.settings
     random = Randomness(settings.seed, device)
     size = settings.tile_size
+    rules = LabelRules(
+        training_set.task,
+        settings.boundary,
+        training_set.n_kinds,
+        settings.accepted_weight,
+    )
     return Equipment(
         network,
-        LabelledSampler(
-            training_set.training,
-            size,
-            device,
-            training_set.task,
-            n_kinds=training_set.n_kinds,
-        ),
-        UnlabelledSampler(training_set.unlabelled, size, device),
+        LabelledSampler(training_set.training, size, device, rules),
+        UnlabelledSampler(training_set.unlabelled, size, device, rules),
         random,
         device,
         Origin(

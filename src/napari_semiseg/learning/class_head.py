@@ -21,7 +21,6 @@ from napari_semiseg.segmentation.classes import IGNORE
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_semiseg.learning.pseudo_labels import PseudoLabels
     from napari_semiseg.learning.strong_views import TaughtTiles
 
 MOST_KINDS = 80
@@ -93,6 +92,7 @@ def class_terms(
     name: str = LABELLED,
     weight: float = 1.0,
     among: Tensor | None = None,
+    counts: Tensor | float = 1.0,
 ) -> dict[str, Tensor]:
     """The loss of the class head as a term: cross-entropy inside known objects.
 
@@ -108,11 +108,13 @@ def class_terms(
     among
         bool ``(B, *S)``: the mean is over these pixels, not over the known ones alone,
         so that doubtful pseudo-labels count for less.
+    counts
+        float ``(B, *S)``: how much each pixel counts.
     """
     if target is None or not logits.shape[1]:
         return {}
     error = cross_entropy(logits, target)
-    known = target != IGNORE
+    known = (target != IGNORE) * counts
     if among is None:
         return {name: masked_mean(error, known) * weight}
     return {name: (error * known).sum() / among.sum().clamp_min(1) * weight}
@@ -127,7 +129,12 @@ def taught_terms(
     less.
     """
     return class_terms(
-        logits, tiles.kinds, name=TAUGHT, weight=weight, among=tiles.foreground
+        logits,
+        tiles.kinds,
+        name=TAUGHT,
+        weight=weight,
+        among=tiles.foreground,
+        counts=tiles.weight,
     )
 
 
@@ -149,10 +156,3 @@ def taught_kinds(label: Tensor, kind: Tensor, counts: Tensor) -> Tensor:
         int64 ``(B, *S)``, ``IGNORE`` elsewhere.
     """
     return kind.where(counts & (label > 0), IGNORE)
-
-
-def found_kinds(pseudo: PseudoLabels) -> tuple[Tensor | None, Tensor | None]:
-    """Kinds, int64, and their confidence, float32 ``(B, *S)``; None without a head."""
-    if pseudo.kinds is None:
-        return None, None
-    return pseudo.kinds.label, pseudo.kinds.confidence

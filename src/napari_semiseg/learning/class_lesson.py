@@ -28,5 +28,6 @@ def losses_of(stage: Stage, step: int, tools: Equipment) -> Losses:
         return losses
     drawn = draw_tiles(tools, tools.batch(_TILES), "inner", None, IntensitySettings())
     _, kinds = tools.outputs(tools.network, drawn.image)
-    terms = {**losses.terms, **class_terms(kinds, drawn.kinds)}
+    added = class_terms(kinds, drawn.kinds, counts=drawn.weight)
+    terms = {**losses.terms, **added}
     return Losses(terms, losses.coverage)

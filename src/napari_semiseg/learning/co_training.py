@@ -47,13 +47,13 @@ from napari_semiseg.learning.shifted_crops import (
 from napari_semiseg.learning.supervised import draw_tiles
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
-from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_semiseg.learning.co_training_settings import CoTrainingSettings
     from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.supervised import LabelledTiles
 
 
@@ -81,6 +81,7 @@ class CoTrainingStage:
             equipment.unlabelled.size,
             equipment.device,
             stage.shift,
+            equipment.unlabelled.rules,
         )
         self._done = 0
 
@@ -123,18 +124,20 @@ class CoTrainingStage:
         lessons = self.teach(labelled) if weight else (None, None)
         weights = {"fixed": settings.fixed_weight, "dynamic": settings.dynamic_weight}
         sums: dict[str, list[Tensor]] = {n: [] for n in ("supervised", *weights)}
-        for network, (image, target, kinds), lesson in zip(
+        for network, tiles, lesson in zip(
             self.networks, labelled, lessons, strict=True
         ):
             network.train()
+            image, n = tiles.image, len(tiles.image)
             seen = image if lesson is None else torch.cat([image, lesson.image])
             logits, of_kinds = self.equipment.outputs(network, seen)
-            sums["supervised"].append(self.supervised(logits[: len(image)], target))
-            for name, error in class_terms(of_kinds[: len(image)], kinds).items():
+            sums["supervised"].append(self.supervised(logits[:n], tiles))
+            kinds = class_terms(of_kinds[:n], tiles.kinds, counts=tiles.weight)
+            for name, error in kinds.items():
                 sums.setdefault(name, []).append(error)
             if lesson is None:
                 continue
-            for name, error in lesson.losses(logits[len(image) :]).items():
+            for name, error in lesson.losses(logits[n:]).items():
                 if weights[name]:
                     sums[name].append(weight * weights[name] * error)
         terms = {n: torch.stack(parts).sum() for n, parts in sums.items() if parts}
@@ -143,11 +146,11 @@ class CoTrainingStage:
             return Losses(terms)
         return Losses(terms, coverage=first.coverage)
 
-    def supervised(self, logits: Tensor, target: Tensor) -> Tensor:
+    def supervised(self, logits: Tensor, tiles: LabelledTiles) -> Tensor:
         """``alpha CE + (1 - alpha) Dice`` over the annotated pixels."""
-        alpha = self.settings.alpha
-        error = alpha * supervised_loss(logits, target, self.class_weights)
-        return error + (1 - alpha) * dice_loss(logits, target)
+        alpha, target, weight = self.settings.alpha, tiles.target, tiles.weight
+        error = alpha * supervised_loss(logits, target, self.class_weights, weight)
+        return error + (1 - alpha) * dice_loss(logits, target, weight)
 
     def draw_labelled(self) -> list[LabelledTiles]:
         """Augmented labelled tiles and their targets, for each network."""
@@ -179,7 +182,7 @@ class CoTrainingStage:
             numbers = batch.fixed.numbers
             if len({number for number, _ in batch.fixed.places}) == 1:
                 # Nothing else to mix with than what is labelled.
-                others = Lesson.of_labels(*labelled[1][:2])
+                others = Lesson.of_labels(labelled[1])
                 for_second = cut_and_mixed(for_second, numbers, tools.random, others)
             else:
                 for_second = cut_and_mixed(for_second, numbers, tools.random)
@@ -191,21 +194,26 @@ class CoTrainingStage:
         turns = self.equipment.random.integers(
             symmetries.N_SYMMETRIES, len(fixed.image)
         )
-        image, valid, trust, crops = (
+        image, valid, fields, crops = (
             symmetries.apply_each(x, turns)
-            for x in (fixed.image, fixed.valid, fixed.trust, batch.crops)
+            for x in (fixed.image, fixed.valid, fixed.fields, batch.crops)
         )
-        turned = type(fixed)(image, valid, trust, fixed.places)
+        said = fixed.said.turned(turns)
+        turned = type(fixed)(image, valid, said, fields, fixed.places)
         return ShiftedBatch(turned, crops, turn_shifts(batch.shifts, turns))
 
     def label(self, network: nn.Module, batch: ShiftedBatch) -> Lesson:
-        """Fixed and dynamic pseudo-labels by one network, in evaluation mode."""
+        """Fixed and dynamic pseudo-labels by one network, in evaluation mode.
+
+        Where a person has decided, their word stands in the place of both.
+        """
         fixed, n = batch.fixed, len(batch.fixed.image)
+        said = fixed.said
         p = self.probability(
             network, torch.cat([fixed.image, batch.crops.flatten(0, 1)])
         )
         of_fixed = PseudoLabels.of(p[:n])
-        counts = self.select(of_fixed.label, of_fixed.confidence, fixed.trust)
+        counts = self.select(of_fixed.label, of_fixed.confidence, said)
         counts = counts & fixed.valid
         dynamic, dynamic_counts = of_fixed.label, torch.zeros_like(counts)
         if batch.crops.shape[1]:
@@ -213,12 +221,18 @@ class CoTrainingStage:
             laid_over, overlapping = overlay(p[:n], temporary, batch.shifts)
             of_both = PseudoLabels.of(laid_over)
             dynamic = of_both.label
-            chosen = self.select(dynamic, of_both.confidence, fixed.trust) & fixed.valid
+            chosen = self.select(dynamic, of_both.confidence, said) & fixed.valid
             # Without any overlap there is no second opinion to learn.
             some = overlapping.flatten(1).any(1).view(-1, *(1,) * (chosen.ndim - 1))
             dynamic_counts = chosen & some
         return Lesson(
-            fixed.image, of_fixed.label, dynamic, counts, dynamic_counts, fixed.valid
+            fixed.image,
+            said.label(of_fixed.label),
+            said.label(dynamic),
+            counts,
+            dynamic_counts,
+            fixed.valid,
+            said.weight,
         )
 
     def probability(self, network: nn.Module, image: Tensor) -> Tensor:
@@ -253,9 +267,9 @@ class CoTrainingStage:
         """The class that both networks predict on average; each teaches its own."""
         return PseudoLabels.of(self.class_probability(image))
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
         """Mask of the pixels the loss trusts, bool ``(B, *S)``."""
-        return apply_trust(confidence >= self.settings.confidence, trust)
+        return said.selected(confidence >= self.settings.confidence)
 
     # -- between steps -----------------------------------------------------------------
 

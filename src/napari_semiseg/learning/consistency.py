@@ -24,7 +24,6 @@ from napari_semiseg.learning import intensity, symmetries
 from napari_semiseg.learning.bank import Bank, LabelledByTeacher
 from napari_semiseg.learning.class_head import (
     class_terms,
-    found_kinds,
     taught_kinds,
     taught_terms,
 )
@@ -39,19 +38,19 @@ from napari_semiseg.learning.losses import (
 from napari_semiseg.learning.optimizers import make_optimizer
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
-from napari_semiseg.learning.strong_views import TaughtTiles, cut_and_mixed
+from napari_semiseg.learning.strong_views import TaughtTiles, covered, cut_and_mixed
 from napari_semiseg.learning.supervised import draw_tiles, labelled_losses
 from napari_semiseg.learning.teacher import (
     Average,
     averaged_probability,
     decay_of_half_life,
 )
-from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.settings import (
         ConsistencyStageSettings,
         GeometrySettings,
@@ -129,28 +128,29 @@ class ConsistencyStage:
         tiles = self.draw_labelled()
         if not settings.unlabelled_weight:
             return labelled_losses(tools, tiles, self.class_weights)
-        image, target, kinds = tiles
         self.label_fresh_tiles()
         strong = self.draw_unlabelled()
 
-        n, share = len(image), self.unlabelled_weight(step)
+        n, share = len(tiles.image), self.unlabelled_weight(step)
         logits, of_kinds = tools.outputs(
-            tools.network, torch.cat([image, strong.image])
+            tools.network, torch.cat([tiles.image, strong.image])
         )
-        supervised = supervised_loss(logits[:n], target, self.class_weights)
-        error = cross_entropy(logits[n:], strong.label)
+        supervised = supervised_loss(
+            logits[:n], tiles.target, self.class_weights, tiles.weight
+        )
+        error = cross_entropy(logits[n:], strong.label) * strong.weight
         weight = pixel_weights(strong.label, self.unlabelled_class_weights)
         # Over all pixels, not over the selected: a doubtful batch must count for less.
         unsupervised = (error * weight * strong.selected).sum() / (
             weight * strong.valid
-        ).sum()
+        ).sum().clamp_min(1e-6)
         terms = {
             "supervised": supervised,
             "unsupervised": unsupervised * share,
-            **class_terms(of_kinds[:n], kinds),
+            **class_terms(of_kinds[:n], tiles.kinds, counts=tiles.weight),
             **taught_terms(of_kinds[n:], strong, share),
         }
-        return Losses(terms, coverage=strong.selected.sum() / strong.valid.sum())
+        return Losses(terms, coverage=covered(strong))
 
     def draw_labelled(self) -> LabelledTiles:
         """Labelled tiles under a turn and strong intensity, and their targets."""
@@ -177,17 +177,7 @@ class ConsistencyStage:
             self.filter.update(pseudo, drawn.valid)
             if pseudo.kinds is not None:
                 self.kind_filter.update(pseudo.kinds, drawn.valid & (pseudo.label > 0))
-            self.bank.add(
-                LabelledByTeacher(
-                    drawn.image,
-                    pseudo.label,
-                    pseudo.confidence,
-                    drawn.valid,
-                    drawn.trust,
-                    drawn.numbers,
-                    *found_kinds(pseudo),
-                )
-            )
+            self.bank.add(LabelledByTeacher.of(drawn, pseudo))
 
     def pseudo_labels(self, image: Tensor) -> PseudoLabels:
         """The teacher's hard labels of weak views (ACTIS Eqs. 1, 2)."""
@@ -212,33 +202,37 @@ class ConsistencyStage:
         """Tiles the teacher labels in one pass."""
         return self.equipment.batch(self.settings.fresh, 1)
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
         """Mask of the pixels the loss trusts, bool ``(B, *S)`` (ACTIS Eqs. 3, 4).
 
-        A person's word on a pixel wins over its confidence: `Trust`, uint8 ``(B, *S)``.
+        A person's word on a pixel wins over its confidence.
         """
         if self.settings.filtering:
-            return apply_trust(self.filter.select(label, confidence), trust)
-        return apply_trust(torch.ones_like(label, dtype=torch.bool), trust)
+            return said.selected(self.filter.select(label, confidence))
+        return said.selected(torch.ones_like(label, dtype=torch.bool))
 
     def draw_unlabelled(self) -> TaughtTiles:
-        """Strong views and what the teacher says of them, under the same turns."""
+        """Strong views and what the teacher says of them, under the same turns.
+
+        Where a person has decided, their word stands in the place of the teacher's.
+        """
         tools, random = self.equipment, self.equipment.random
         n = tools.batch(self.settings.unlabelled_batch, 1)
         tiles = self.bank.draw(n, random)
-        trusted = self.select(tiles.label, tiles.confidence, tiles.trust)
+        said = tiles.said
+        trusted = self.select(tiles.label, tiles.confidence, said) & tiles.valid
         turns = random.integers(symmetries.N_SYMMETRIES, len(tiles.image))
         strong = intensity.augment(
             symmetries.apply_each(tiles.image, turns), self.settings.intensity, random
         )
-        label, selected, valid = (
-            symmetries.apply_each(x, turns)
-            for x in (tiles.label, trusted & tiles.valid, tiles.valid)
+        planes = (said.label(tiles.label), trusted, tiles.valid, said.weight)
+        label, selected, valid, weight = (
+            symmetries.apply_each(x, turns) for x in planes
         )
-        kinds = self._taught(tiles, trusted & tiles.valid)
+        kinds = self._taught(tiles, trusted)
         if kinds is not None:
             kinds = symmetries.apply_each(kinds, turns)
-        taught = TaughtTiles(strong, label, selected, valid, kinds)
+        taught = TaughtTiles(strong, label, selected, valid, weight, kinds)
         if not self.settings.cutmix:
             return taught
         return cut_and_mixed(taught, tiles.numbers, self.settings.cutmix, random)
@@ -247,11 +241,11 @@ class ConsistencyStage:
         """Targets of the class head: confident kinds where the label is trusted."""
         if tiles.kind is None or tiles.kind_confidence is None:
             return None
-        counts = trusted
+        counts, said = trusted, tiles.said
         if self.settings.filtering:
             found = self.kind_filter.select(tiles.kind, tiles.kind_confidence)
             counts = counts & found
-        return taught_kinds(tiles.label, tiles.kind, counts)
+        return said.kinds(taught_kinds(said.label(tiles.label), tiles.kind, counts))
 
     def unlabelled_weight(self, step: int) -> float:
         """Rises linearly from 0 over the first ``ramp`` of the stage."""

@@ -42,8 +42,8 @@ from napari_semiseg.learning.running_mean import RunningMean
 from napari_semiseg.learning.size_bands import attribute_penalty
 from napari_semiseg.learning.size_measuring import SizeMeasuring
 from napari_semiseg.learning.size_sources import REGRESSOR
-from napari_semiseg.learning.supervised import draw_labelled
-from napari_semiseg.learning.targets import targets_of
+from napari_semiseg.learning.supervised import LabelledTiles, draw_tiles
+from napari_semiseg.learning.targets import targets_of, weights_of
 from napari_semiseg.learning.validation import probability_forward
 from napari_semiseg.segmentation.classes import IGNORE
 
@@ -125,6 +125,7 @@ class Proposals:
         with torch.no_grad():
             forward = probability_forward(teacher, device)
             label = forward(place_images(drawn.image, device)).argmax(1)
+        label = drawn.said.label(label)
         proposed = (label > 0) & drawn.valid
         target = label.where(proposed, IGNORE)
         return masked_mean(cross_entropy(logits, target), proposed)
@@ -196,35 +197,46 @@ class CurriculumStage:
 
     def losses(self, step: int) -> Losses:
         """``L_Y + lambda L_U`` of one batch of labelled and unlabelled tiles."""
-        image, target = self.draw_labelled()
+        tiles = self.draw_labelled()
+        target, counts = tiles.target, tiles.weight
         tools = self.equipment
         if self.unlabelled is None or not self._batches[1]:
-            logits = tools.logits(tools.network, image)
-            return Losses({"supervised": self.supervised(logits, target)})
+            logits = tools.logits(tools.network, tiles.image)
+            return Losses({"supervised": self.supervised(logits, target, counts)})
         drawn = tools.unlabelled.draw(self._batches[1], tools.random)
-        seen = torch.cat([image, self.altered(drawn.image)])
+        seen = torch.cat([tiles.image, self.altered(drawn.image)])
         logits = tools.logits(tools.network, seen)
-        n, weight = len(image), self.unlabelled.weight * self.ramp(step)
+        n, weight = len(target), self.unlabelled.weight * self.ramp(step)
+        # What a person said of unlabelled tiles is labelled, too.
+        target = torch.cat([target, drawn.said.target.long()])
+        counts = torch.cat([counts, drawn.said.weight])
         terms = {
-            "supervised": self.supervised(logits[:n], target),
+            "supervised": self.supervised(logits, target, counts),
             # The bounds are those of the tile itself, its intensities unaltered.
             self.unlabelled.name: weight * self.unlabelled(logits[n:], drawn),
         }
         return Losses(terms)
 
-    def supervised(self, logits: Tensor, target: Tensor) -> Tensor:
+    def supervised(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """L_Y over the annotated pixels (Eq. 1)."""
-        return supervised_loss(logits, target, self.class_weights)
+        return supervised_loss(logits, target, self.class_weights, weight)
 
-    def draw_labelled(self) -> tuple[Tensor, Tensor]:
+    def draw_labelled(self) -> LabelledTiles:
         """Labelled tiles and their targets."""
         tools, settings, n = self.equipment, self.settings, self._batches[0]
         if settings.augmented:
-            return draw_labelled(
+            return draw_tiles(
                 tools, n, self.boundary, settings.geometry, settings.intensity
             )
         drawn = tools.labelled.centre(tools.labelled.draw(n, tools.random))
-        return drawn.image, targets_of(drawn.fields, tools.task, self.boundary)
+        target = targets_of(drawn.fields, tools.task, self.boundary)
+        weight = weights_of(drawn.fields)
+        return LabelledTiles(drawn.image, target, None, weight)
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether it draws unlabelled tiles, with what a person says of them."""
+        return bool(self._batches[1])
 
     def altered(self, image: Tensor) -> Tensor:
         """Unlabelled tiles with other intensities: no region changes its size."""

@@ -73,7 +73,7 @@ class Equipment:
     @property
     def task(self) -> Task:
         """What the network learns: objects, or classes of pixels."""
-        return self.labelled.task
+        return self.labelled.rules.task
 
     def class_weights(self, of_instances: Sequence[float]) -> Tensor:
         """Weight of each class in a loss, float32 ``(K,)`` on the device.

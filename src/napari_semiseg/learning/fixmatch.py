@@ -35,16 +35,16 @@ from napari_semiseg.learning.filters import CappedFilter
 from napari_semiseg.learning.labelled_stage import LabelledStage
 from napari_semiseg.learning.losses import Losses, cross_entropy, supervised_loss
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
-from napari_semiseg.learning.strong_views import TaughtTiles, strong_view
+from napari_semiseg.learning.strong_views import TaughtTiles, covered, strong_view
 from napari_semiseg.learning.supervised import labelled_losses
 from napari_semiseg.learning.teacher import evaluating
-from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
+    from napari_semiseg.learning.said import Said
 
 
 class FixMatchStage(LabelledStage):
@@ -100,34 +100,40 @@ class FixMatchStage(LabelledStage):
         logits, of_kinds = tools.outputs(
             tools.network, torch.cat([tiles.image, strong.image])
         )
-        supervised = supervised_loss(logits[:n], tiles.target, self.class_weights)
+        supervised = supervised_loss(
+            logits[:n], tiles.target, self.class_weights, tiles.weight
+        )
         unsupervised = consistency_loss(logits[n:], strong)
         terms = {
             "supervised": supervised,
             "unsupervised": weight * unsupervised,
-            **class_terms(of_kinds[:n], tiles.kinds),
+            **class_terms(of_kinds[:n], tiles.kinds, counts=tiles.weight),
             **taught_terms(of_kinds[n:], strong, weight),
         }
-        return Losses(terms, strong.selected.sum() / strong.valid.sum().clamp_min(1))
+        return Losses(terms, covered(strong))
 
     def draw_unlabelled(self) -> TaughtTiles:
-        """Strong views ``u'' = S(u')``, with what the network says of ``u' = W(u)``."""
+        """Strong views ``u'' = S(u')``, with what the network says of ``u' = W(u)``.
+
+        Where a person has decided, their word stands in the place of the network's.
+        """
         tools, random = self.equipment, self.equipment.random
         drawn = tools.unlabelled.draw(self.labelled_at_once, random)
         turns = random.integers(symmetries.N_SYMMETRIES, len(drawn.image))
-        weak, valid, trust = (
-            symmetries.apply_each(plane, turns)
-            for plane in (drawn.image, drawn.valid, drawn.trust)
+        weak, valid = (
+            symmetries.apply_each(plane, turns) for plane in (drawn.image, drawn.valid)
         )
+        said = drawn.said.turned(turns)
         pseudo = self.pseudo_labels(weak)
         self.thresholds.update(pseudo, valid)
-        selected = self.select(pseudo.label, pseudo.confidence, trust) & valid
-        kinds = self._taught(pseudo, selected, valid)
-        taught = TaughtTiles(weak, pseudo.label, selected, valid, kinds)
+        selected = self.select(pseudo.label, pseudo.confidence, said) & valid
+        kinds = self._taught(pseudo, said, selected, valid)
+        label = said.label(pseudo.label)
+        taught = TaughtTiles(weak, label, selected, valid, said.weight, kinds)
         return strong_view(taught, drawn.numbers, self.consistency.strong, random)
 
     def _taught(
-        self, pseudo: PseudoLabels, selected: Tensor, valid: Tensor
+        self, pseudo: PseudoLabels, said: Said, selected: Tensor, valid: Tensor
     ) -> Tensor | None:
         """Targets of the class head: confident kinds where the label is selected."""
         if pseudo.kinds is None:
@@ -135,7 +141,8 @@ class FixMatchStage(LabelledStage):
         found = pseudo.kinds
         self.kind_thresholds.update(found, valid & (pseudo.label > 0))
         confident = self.kind_thresholds.select(found.label, found.confidence)
-        return taught_kinds(pseudo.label, found.label, selected & confident)
+        label = said.label(pseudo.label)
+        return said.kinds(taught_kinds(label, found.label, selected & confident))
 
     def class_probability(self, image: Tensor) -> Tensor:
         """``softmax f(u')``, in evaluation mode."""
@@ -154,11 +161,11 @@ class FixMatchStage(LabelledStage):
         with evaluating(self.predictor):
             return probabilities_of(self.predictor, placed)
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
         """``M = 1[c >= tau]``, bool ``(B, *S)``; a person's word on a pixel wins."""
         if self.warming_up:
             return torch.zeros_like(label, dtype=torch.bool)
-        return apply_trust(self.thresholds.select(label, confidence), trust)
+        return said.selected(self.thresholds.select(label, confidence))
 
     def unlabelled_weight(self, step: int) -> float:
         """0 during the warm-up, then a linear rise."""
@@ -202,5 +209,5 @@ def consistency_loss(logits: Tensor, taught: TaughtTiles) -> Tensor:
     taught
         The views, with their labels and masks.
     """
-    error = cross_entropy(logits, taught.label) * taught.selected
+    error = cross_entropy(logits, taught.label) * taught.selected * taught.weight
     return error.sum() / taught.valid.sum().clamp_min(1)

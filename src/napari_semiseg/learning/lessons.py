@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semiseg.learning.randomness import Randomness
+    from napari_semiseg.learning.supervised import LabelledTiles
 
 _ORDER = 7  # The middle one of 7 uniform numbers has the distribution Beta(4, 4).
 
@@ -33,6 +34,8 @@ class Lesson:
         bool ``(B, *S)``: where each of them counts.
     valid
         bool ``(B, *S)``: over which the losses are averaged.
+    weight
+        float32 ``(B, *S)``: how much each pixel counts, 1 unless a person accepted it.
     """
 
     image: Tensor
@@ -41,13 +44,14 @@ class Lesson:
     fixed_counts: Tensor
     dynamic_counts: Tensor
     valid: Tensor
+    weight: Tensor
 
     @classmethod
-    def of_labels(cls, image: Tensor, target: Tensor) -> Lesson:
+    def of_labels(cls, tiles: LabelledTiles) -> Lesson:
         """Labelled tiles as crops whose pseudo-labels are right."""
-        known = target != IGNORE
-        label = target.where(known, 0)
-        return cls(image, label, label, known, known, known)
+        known = tiles.target != IGNORE
+        label = tiles.target.where(known, 0)
+        return cls(tiles.image, label, label, known, known, known, tiles.weight)
 
     @property
     def coverage(self) -> Tensor:
@@ -77,7 +81,7 @@ class Lesson:
             "dynamic": (self.dynamic, self.dynamic_counts),
         }
         return {
-            name: (cross_entropy(logits, label) * counts).sum() / n_valid
+            name: (cross_entropy(logits, label) * counts * self.weight).sum() / n_valid
             for name, (label, counts) in each.items()
         }
 

@@ -62,18 +62,24 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     )
 
 
-def supervised_loss(logits: Tensor, target: Tensor, class_weights: Tensor) -> Tensor:
+def supervised_loss(
+    logits: Tensor,
+    target: Tensor,
+    class_weights: Tensor,
+    weight: Tensor | float = 1.0,
+) -> Tensor:
     """Cross-entropy over the annotated pixels, weighted by class (ACTIS 3.2, Eq. 6).
 
     Normalised by the sum of the weights, as a weighted mean is; the public code divides
-    by the number of all pixels, ignored ones too.
+    by the number of all pixels, ignored ones too. ``weight``, float ``(B, *S)``, is how
+    much each pixel counts besides.
     """
     return masked_mean(
-        cross_entropy(logits, target), pixel_weights(target, class_weights)
+        cross_entropy(logits, target), pixel_weights(target, class_weights) * weight
     )
 
 
-def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | float = 1.0) -> Tensor:
     """``1 - 2 |p y| / (|p| + |y|)``, the mean over the classes that the target holds.
 
     Soft Dice over the annotated pixels of the whole batch (V-Net, Milletari et al.
@@ -86,12 +92,15 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
         float ``(B, K, *S)``.
     target
         int64 ``(B, *S)``, ``IGNORE`` where unknown.
+    weight
+        float ``(B, *S)``: how much each pixel counts.
     """
     known = target != IGNORE
     n_classes = logits.shape[1]
     truth = functional.one_hot(target.where(known, 0), n_classes).movedim(-1, 1)
-    truth = truth * known[:, None]
-    p = logits.float().softmax(1) * known[:, None]
+    counts = (known * weight)[:, None]
+    truth = truth * counts
+    p = logits.float().softmax(1) * counts
     over = [0, *range(2, logits.ndim)]
     of_class = truth.sum(over)
     dice = 2 * (p * truth).sum(over) / (p.sum(over) + of_class).clamp_min(1e-6)

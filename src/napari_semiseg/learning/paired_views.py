@@ -9,7 +9,7 @@ import torch
 
 from napari_semiseg.learning import intensity, transformations
 from napari_semiseg.learning.supervised import draw_squares
-from napari_semiseg.learning.targets import kind_targets, targets_of
+from napari_semiseg.learning.targets import kind_targets, targets_of, weights_of
 from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.randomness import Randomness
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.sampling import LabelledBatch
     from napari_semiseg.learning.transformation_settings import (
         TransformationStageSettings,
@@ -33,7 +34,10 @@ class Pair:
     image
         float32 ``(2 B, C, *S)``: first views, then second ones.
     target
-        int64 ``(2 L, *S)`` of the L labelled tiles, which come first in either half.
+        int64 ``(2 B, *S)``: of labelled tiles, which come first in either half, and of
+        the pixels of unlabelled ones that a person decided about.
+    weight
+        float32 ``(2 B, *S)``: how much each of these pixels counts.
     positions
         float32 ``(B, *S, D)``: where in the first view each pixel of the second lies.
     first, second
@@ -44,6 +48,7 @@ class Pair:
 
     image: Tensor
     target: Tensor
+    weight: Tensor
     positions: Tensor
     first: Tensor
     second: Tensor
@@ -52,7 +57,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class _View:
-    """Images, what of them may be compared, and the fields of the labelled ones."""
+    """Images, what of them may be compared, and what is known of them."""
 
     image: Tensor
     usable: Tensor
@@ -82,13 +87,21 @@ def draw_pair(
     fields = torch.cat([view.fields for view in views])
     target = targets_of(fields, equipment.task, boundary)
     first_usable, second_usable = (view.usable for view in views)
-    kinds = kind_targets(fields)
-    return Pair(image, target, across, first_usable, second_usable, kinds)
+    return Pair(
+        image,
+        target,
+        weights_of(fields),
+        across,
+        first_usable,
+        second_usable,
+        kind_targets(fields),
+    )
 
 
-def allowed(trust: Tensor) -> Tensor:
-    """All but the pixels that a person does not trust, bool ``(B, *S)``."""
-    return apply_trust(torch.ones_like(trust, dtype=torch.bool), trust)
+def allowed(said: Said) -> Tensor:
+    """All but the pixels that a person does not trust, or ignores; bool ``(B, *S)``."""
+    everything = torch.ones_like(said.ignored)
+    return apply_trust(everything, said.trust) & ~said.ignored
 
 
 def _draw_tiles(
@@ -96,13 +109,15 @@ def _draw_tiles(
 ) -> _View:
     """Labelled tiles and behind them the others, before the transformations."""
     labelled = _draw_labelled(equipment, settings)
-    image, usable = labelled.image, labelled.fields[:, 2] > 0.5
+    image, fields = labelled.image, labelled.fields
+    usable = (fields[:, 2] > 0.5) & (fields[:, 0] >= 0)
     if unlabelled:
         n = equipment.batch(settings.unlabelled_batch, 1)
         drawn = equipment.unlabelled.draw(n, equipment.random)
         image = torch.cat([image, drawn.image])
-        usable = torch.cat([usable, drawn.valid & allowed(drawn.trust)])
-    return _View(image, usable, labelled.fields)
+        fields = torch.cat([fields, drawn.fields])
+        usable = torch.cat([usable, drawn.valid & allowed(drawn.said)])
+    return _View(image, usable, fields)
 
 
 def _draw_labelled(
@@ -123,11 +138,10 @@ def _moved(
     """The tiles at the positions, with the noise that is no movement."""
     border = "reflection" if settings.beyond == "mirrored" else "zeros"
     image = transformations.warp(tiles.image, positions, border=border)
-    n = len(tiles.fields)
     return _View(
         _noisy(image, settings, random),
         transformations.warp_mask(tiles.usable, positions),
-        transformations.warp(tiles.fields, positions[:n], "nearest"),
+        transformations.warp(tiles.fields, positions, "nearest"),
     )
 
 

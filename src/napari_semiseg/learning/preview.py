@@ -19,6 +19,7 @@ from napari_semiseg.learning.stage import (
     LabelledAhead,
     LabellingObjects,
     PseudoLabelling,
+    TakingWords,
 )
 from napari_semiseg.learning.teacher import evaluating
 from napari_semiseg.learning.validation import probability_forward
@@ -27,10 +28,10 @@ from napari_semiseg.prediction.predict import predict_probability
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.stage import Stage
 
 
@@ -39,33 +40,34 @@ def preview(
     device: torch.device,
     source: ImageSource,
     box: Box,
-    trust: NDArray[np.uint8],
+    said: Said,
     tile_size: int,
     image_id: str = "",
 ) -> PreviewArrays:
     """Probability, label, confidence and selected pixels of one region.
 
-    ``trust``, uint8 ``(*box.size)`` with values of `Trust`, is what a person said of
-    the region when the run began; ``tile_size`` is the side of a training tile. In a
-    stage without pseudo-labels, such as the supervised one, nothing is selected; nor in
-    an image, known by its ``image_id``, of which the stage uses none.
+    ``said``, a batch of one, is what a person had said of the region when the run
+    began: their targets are shown as labels. ``tile_size`` is the side of a training
+    tile. In a stage without pseudo-labels, such as the supervised one, nothing is
+    selected, unless it learns what is said of unlabelled images; nor in an image, known
+    by its ``image_id``, of which the stage uses none.
     """
-    told = torch.from_numpy(np.ascontiguousarray(trust))[None]
     network = stage.predictor
     n_classes = None
     if isinstance(network, SegmentationNetwork) and network.n_kinds:
         n_classes = network.n_classes
     if isinstance(stage, LabelledAhead):
         pseudo, used = stage.labels_of(source, box, image_id)
-        told = told.to(pseudo.label.device)
-        return _arrays(
-            pseudo, used & stage.select(pseudo.label, pseudo.confidence, told)
-        )
+        said = said.to(pseudo.label.device)
+        selected = stage.select(pseudo.label, pseudo.confidence, said)
+        return _arrays(pseudo, said.label(pseudo.label), used & selected)
     if not isinstance(stage, PseudoLabelling):
         with evaluating(stage.predictor):
             forward = probability_forward(stage.predictor, device, with_kinds=True)
             pseudo = _tiled(forward, device, source, box, n_classes)
-        return _arrays(pseudo, torch.zeros_like(pseudo.label, dtype=torch.bool))
+        taken = isinstance(stage, TakingWords) and stage.takes_words
+        label = said.label(pseudo.label) if taken else pseudo.label
+        return _arrays(pseudo, label, said.known & taken)
     if set(box.size) == {tile_size}:
         pseudo = _as_in_training(stage, device, source, box)
     else:
@@ -75,8 +77,8 @@ def preview(
         pseudo = _tiled(forward, device, source, box, n_classes)
     if n_classes is not None and pseudo.kinds is None:
         pseudo = replace(pseudo, kinds=_kinds(stage, device, source, box, n_classes))
-    told = told.to(pseudo.label.device)
-    return _arrays(pseudo, stage.select(pseudo.label, pseudo.confidence, told))
+    selected = stage.select(pseudo.label, pseudo.confidence, said)
+    return _arrays(pseudo, said.label(pseudo.label), selected)
 
 
 def _kinds(
@@ -119,13 +121,13 @@ def _tiled(
     return PseudoLabels.of(whole, n_classes)
 
 
-def _arrays(pseudo: PseudoLabels, selected: Tensor) -> PreviewArrays:
+def _arrays(pseudo: PseudoLabels, label: Tensor, selected: Tensor) -> PreviewArrays:
     kind = None
     if pseudo.kinds is not None:
         kind = (pseudo.kinds.label[0] + 1).cpu().numpy().astype(np.uint8)
     return PreviewArrays(
         pseudo.probability[0].cpu().numpy().astype(np.float32),
-        pseudo.label[0].cpu().numpy().astype(np.uint8),
+        label[0].cpu().numpy().astype(np.uint8),
         pseudo.confidence[0].cpu().numpy().astype(np.float32),
         selected[0].cpu().numpy(),
         kind,

@@ -14,20 +14,18 @@ import numpy as np
 import torch
 
 from napari_semiseg.geometry import Box
+from napari_semiseg.learning.said import LabelRules, Said, field_planes
 from napari_semiseg.segmentation.classes import IGNORE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_semiseg.learning.randomness import Randomness
-    from napari_semiseg.learning.training_set import (
-        LabelledTile,
-        Task,
-        UnlabelledImage,
-    )
+    from napari_semiseg.learning.told import Told
+    from napari_semiseg.learning.training_set import LabelledTile, UnlabelledImage
 
 _ATTEMPTS = 40
 _LEAST_SHARE = 0.1  # Of a whole tile's chance to be drawn.
@@ -37,10 +35,11 @@ _LEAST_SHARE = 0.1  # Of a whole tile's chance to be drawn.
 class LabelledBatch:
     """Squares cut around labelled tiles, before augmentation.
 
-    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 4, W, W)``: instance
-    ids (of a semantic task: classes), annotated, valid (inside the tile), class
-    override plus one (0: none), together so that one resampling serves all. Where
-    objects have one of several classes, a fifth field holds it (0: no object).
+    ``image`` float32 ``(B, C, W, W)``; ``fields`` float32 ``(B, 5, W, W)``: instance
+    ids (of a semantic task: classes; -1: to ignore), annotated, valid (inside the
+    tile), class override plus one (0: none), how much the pixel counts; together so
+    that one resampling serves all. Where objects have one of several classes, a sixth
+    field holds it (0: no object).
     """
 
     image: Tensor
@@ -56,17 +55,21 @@ class UnlabelledBatch:
     image
         float32 ``(B, C, S, S)``.
     valid
-        bool ``(B, S, S)``: False on the mirrored part of images smaller than a tile.
-    trust
-        uint8 ``(B, S, S)``, values of `Trust`: what a person says of the pixels'
-        pseudo-labels.
+        bool ``(B, S, S)``: False on the mirrored part of images smaller than a tile,
+        and where a person wants nothing to be learned.
+    said
+        What a person says of the pixels.
+    fields
+        The same as it is drawn, before the targets are made of it: as in
+        `LabelledBatch`, for tiles that are warped.
     places
         Where each tile lies: the number of the sampler's image, and the box in it.
     """
 
     image: Tensor
     valid: Tensor
-    trust: Tensor
+    said: Said
+    fields: Tensor
     places: tuple[tuple[int, Box], ...]
 
     @property
@@ -90,13 +93,10 @@ class LabelledSampler:
         tiles: Sequence[LabelledTile],
         size: int,
         device: torch.device,
-        task: Task = "instances",
-        *,
-        n_kinds: int = 0,
+        rules: LabelRules = LabelRules(),  # noqa: B008 (frozen)
     ) -> None:
         self.size = size
-        self.task = task
-        self.n_kinds = n_kinds
+        self.rules = rules
         self.canvas = size + 2 * (size // 4)
         padded = [self._pad(tile) for tile in tiles]
         self._images = [torch.from_numpy(image).to(device) for image, _ in padded]
@@ -134,11 +134,7 @@ class LabelledSampler:
             missing = max(0, self.canvas - (length + 2 * margin))
             widths.append((margin + missing // 2, margin + missing - missing // 2))
         image = np.pad(tile.image, [(0, 0), *widths], mode="reflect")
-        inside = np.ones(tile.instances.shape, bool)
-        planes = [*_known(tile, self.task), inside, _overrides_plus_one(tile)]
-        if self.n_kinds:
-            planes.append(tile.object_classes())
-        fields = np.stack(planes).astype(np.float32)
+        fields = field_planes(tile, self.rules)
         return image.astype(np.float32), np.pad(fields, [(0, 0), *widths])
 
 
@@ -146,10 +142,15 @@ class UnlabelledSampler:
     """Draws tiles of the unlabelled images, never touching an excluded box."""
 
     def __init__(
-        self, images: Sequence[UnlabelledImage], size: int, device: torch.device
+        self,
+        images: Sequence[UnlabelledImage],
+        size: int,
+        device: torch.device,
+        rules: LabelRules = LabelRules(),  # noqa: B008 (frozen)
     ) -> None:
         self.size = size
         self.device = device
+        self.rules = rules
         self.images = [image for image in images if self._has_room(image)]
 
     def draw(self, n: int, random: Randomness) -> UnlabelledBatch:
@@ -158,10 +159,17 @@ class UnlabelledSampler:
 
     def read(self, places: tuple[tuple[int, Box], ...]) -> UnlabelledBatch:
         """The tiles at some places, none of them larger than a tile."""
-        drawn = [self._read(self.images[number], box) for number, box in places]
-        planes = (np.stack(plane) for plane in zip(*drawn, strict=True))
-        image, valid, trust = (torch.from_numpy(p).to(self.device) for p in planes)
-        return UnlabelledBatch(image, valid, trust, places)
+        image, inside = self._stacked(
+            (self._pixels(number, box), self.pad(np.ones(box.size, bool), "constant"))
+            for number, box in places
+        )
+        told = [self.images[number].told(box) for number, box in places]
+        fields, trust = self._stacked(map(self._said, told))
+        if all(one.empty for one in told):
+            said = Said.nothing(inside, bool(self.rules.n_kinds))
+        else:
+            said = Said.of_fields(fields, trust, self.rules)
+        return UnlabelledBatch(image, inside & ~said.ignored, said, fields, places)
 
     def pad(self, plane: NDArray[Any], mode: Literal["constant", "reflect"]) -> Any:
         """A plane ``(..., *S)`` of a drawn box in the middle of a whole tile."""
@@ -185,13 +193,18 @@ class UnlabelledSampler:
         free = self._free_boxes(image)
         return number, free[random.integer(len(free))]
 
-    def _read(
-        self, image: UnlabelledImage, box: Box
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
-        tile = self.pad(image.source.read(box), "reflect")
-        inside = self.pad(np.ones(box.size, bool), "constant")
-        trust = self.pad(image.read_trust(box), "constant")
-        return np.ascontiguousarray(tile, dtype=np.float32), inside, trust
+    def _pixels(self, number: int, box: Box) -> NDArray[np.float32]:
+        tile = self.pad(self.images[number].source.read(box), "reflect")
+        return np.ascontiguousarray(tile, dtype=np.float32)
+
+    def _said(self, told: Told) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        fields = self.pad(field_planes(told, self.rules), "constant")
+        return fields, self.pad(told.trust, "constant")
+
+    def _stacked(self, drawn: Iterable[tuple[NDArray[Any], ...]]) -> list[Tensor]:
+        """A batch of each kind of plane."""
+        planes = (np.stack(plane) for plane in zip(*drawn, strict=True))
+        return [torch.from_numpy(plane).to(self.device) for plane in planes]
 
     def _has_room(self, image: UnlabelledImage) -> bool:
         return not image.excluded or bool(self._free_boxes(image))
@@ -220,19 +233,3 @@ def _weight(tile: LabelledTile, size: int) -> float:
     # Of a whole tile the cut edges are unknown: half of the pixels count as all.
     share = min(1.0, max(_LEAST_SHARE, 2 * float(known.mean())))
     return share * max(1.0, tile.instances.size / size**2)
-
-
-def _known(tile: LabelledTile, task: Task) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Ids or classes of the pixels, and where they are annotated."""
-    if task == "instances":
-        return tile.instances, tile.annotated
-    kinds = tile.known_classes()
-    return np.where(kinds == IGNORE, 0, kinds), kinds != IGNORE
-
-
-def _overrides_plus_one(tile: LabelledTile) -> NDArray[np.int64]:
-    """So that padding, which is 0, overrides nothing."""
-    if tile.class_overrides is None:
-        return np.zeros(tile.instances.shape, np.int64)
-    kinds = tile.class_overrides.astype(np.int64)
-    return np.where(kinds == IGNORE, 0, kinds + 1)

@@ -30,11 +30,10 @@ from napari_semiseg.learning.losses import Losses, cross_entropy, pixel_weights
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.pseudo_masks import PseudoMasks, parts_of
 from napari_semiseg.learning.sampling import UnlabelledSampler
-from napari_semiseg.learning.strong_views import TaughtTiles, strong_view
+from napari_semiseg.learning.strong_views import TaughtTiles, covered, strong_view
 from napari_semiseg.learning.summed_views import summing_forward
 from napari_semiseg.learning.supervised import draw_tiles, labelled_losses
 from napari_semiseg.prediction.predict import predict_probability
-from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.equipment import Equipment
     from napari_semiseg.learning.fixmatch_st_settings import FixMatchStSettings
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.sampling import UnlabelledBatch
     from napari_semiseg.learning.supervised import LabelledTiles
 
@@ -124,7 +124,7 @@ class SelfTrainingStage:
         self.used = list(images)
         tools = self.equipment.unlabelled
         chosen = [self.images[number] for number in self.used]
-        self.sampler = UnlabelledSampler(chosen, tools.size, tools.device)
+        self.sampler = UnlabelledSampler(chosen, tools.size, tools.device, tools.rules)
 
     # -- a step -----------------------------------------------------------------------
 
@@ -138,25 +138,24 @@ class SelfTrainingStage:
         tiles = self.draw_labelled()
         if not self._batches[1]:
             return labelled_losses(tools, tiles, self.class_weights)
-        image, target, kinds = tiles
-        weight = pixel_weights(target, self.class_weights)
+        weight = pixel_weights(tiles.target, self.class_weights) * tiles.weight
         strong = self.draw_unlabelled()
         logits, of_kinds = tools.outputs(
-            tools.network, torch.cat([image, strong.image])
+            tools.network, torch.cat([tiles.image, strong.image])
         )
-        error = cross_entropy(logits, torch.cat([target, strong.label]))
+        error = cross_entropy(logits, torch.cat([tiles.target, strong.label]))
         pseudo = pixel_weights(strong.label, self.unlabelled_class_weights)
-        pseudo = pseudo * strong.selected * self.student.unlabelled_weight
-        weighted, n = error * torch.cat([weight, pseudo]), len(image)
+        pseudo = pseudo * strong.selected * strong.weight
+        pseudo = pseudo * self.student.unlabelled_weight
+        weighted, n = error * torch.cat([weight, pseudo]), len(tiles.image)
         total = weight.sum().clamp_min(1e-6) + pseudo.sum()
         terms = {
             "supervised": weighted[:n].sum() / total,
             "unsupervised": weighted[n:].sum() / total,
-            **class_terms(of_kinds[:n], kinds),
+            **class_terms(of_kinds[:n], tiles.kinds, counts=tiles.weight),
             **taught_terms(of_kinds[n:], strong, self.student.unlabelled_weight),
         }
-        coverage = strong.selected.sum() / strong.valid.sum().clamp_min(1)
-        return Losses(terms, coverage)
+        return Losses(terms, covered(strong))
 
     def draw_labelled(self) -> LabelledTiles:
         """Labelled tiles under weak augmentation, and their targets."""
@@ -170,19 +169,24 @@ class SelfTrainingStage:
         )
 
     def draw_unlabelled(self) -> TaughtTiles:
-        """Strong views of tiles of the images in use, with their stored labels."""
+        """Strong views of tiles of the images in use, with their stored labels.
+
+        Where a person has decided, their word stands in the place of what is stored.
+        """
         random = self.equipment.random
         drawn = self.sampler.draw(self._batches[1], random)
-        trusted = apply_trust(drawn.valid, drawn.trust) & drawn.valid
         turns = random.integers(symmetries.N_SYMMETRIES, len(drawn.image))
-        weak, stored, selected, valid = (
+        weak, stored, valid = (
             symmetries.apply_each(plane, turns)
-            for plane in (drawn.image, self.stored(drawn), trusted, drawn.valid)
+            for plane in (drawn.image, self.stored(drawn), drawn.valid)
         )
+        said = drawn.said.turned(turns)
+        selected = said.selected(valid) & valid
         label, kinds = self._unpacked(stored)
+        label = said.label(label)
         if kinds is not None:
-            kinds = taught_kinds(label, kinds, selected)
-        taught = TaughtTiles(weak, label, selected, valid, kinds)
+            kinds = said.kinds(taught_kinds(label, kinds, selected))
+        taught = TaughtTiles(weak, label, selected, valid, said.weight, kinds)
         return strong_view(taught, drawn.numbers, self.student.strong, random)
 
     def labels(self, drawn: UnlabelledBatch) -> Tensor:
@@ -218,9 +222,9 @@ class SelfTrainingStage:
         pseudo = PseudoLabels.of(probability, self.equipment.n_classes)
         return pseudo, image in self.used
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
         """All but what a person does not trust, bool ``(B, *S)``."""
-        return apply_trust(torch.ones_like(label, dtype=torch.bool), trust)
+        return said.selected(torch.ones_like(label, dtype=torch.bool))
 
     # -- resuming ---------------------------------------------------------------------
 

@@ -120,6 +120,11 @@ class Settings(Frozen):
         description="Weight of each class of a semantic task in the loss, the "
         "background first; empty: all alike. More for a class that is rare",
     )
+    accepted_weight: Fraction = Field(
+        1.0,
+        description="How much a pixel of an accepted object counts in the loss, beside "
+        "one that you drew; 0: not at all",
+    )
     network: NetworkSettings = NetworkSettings()
 
     def check(self, training_set: TrainingSet) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_semiseg.geometry import Box
+from napari_semiseg.learning.said import LabelRules
 from napari_semiseg.learning.sampling import UnlabelledBatch, UnlabelledSampler
 from napari_semiseg.learning.shift_sizes import diagonals, reach
 
@@ -60,8 +61,9 @@ class ShiftedSampler(UnlabelledSampler):
         size: int,
         device: torch.device,
         fraction: float,
+        rules: LabelRules = LabelRules(),  # noqa: B008 (frozen)
     ) -> None:
-        super().__init__(images, size, device)
+        super().__init__(images, size, device, rules)
         self.fraction = fraction
 
     def draw_shifted(self, n: int, beside: int, random: Randomness) -> ShiftedBatch:
@@ -72,7 +74,7 @@ class ShiftedSampler(UnlabelledSampler):
         for sample, (number, box) in enumerate(fixed.places):
             image = self.images[number]
             for k, shift in enumerate(self._choose_shifts(image, box, beside, random)):
-                pixels = self._read(image, _moved(box, shift))[0]
+                pixels = self._pixels(number, _moved(box, shift))
                 crops[sample, k] = torch.from_numpy(pixels).to(self.device)
                 shifts[sample, k] = torch.tensor(shift)
         return ShiftedBatch(fixed, crops, shifts.to(self.device))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.losses import Losses
     from napari_semiseg.learning.pseudo_labels import PseudoLabels
     from napari_semiseg.learning.report import ImageReliability
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.size_report import SizeReport
 
 FROM_LABELS = "Learning from your labels"
@@ -113,10 +114,11 @@ class PseudoLabelling(Protocol):
         """Of weak views, float32 ``(B, C, *S)``."""
         ...
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
-        """Mask of the pixels the loss trusts, bool ``(B, *S)``.
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
+        """Mask of the pixels the loss learns, bool ``(B, *S)``.
 
-        ``trust``, uint8 ``(B, *S)`` with values of `Trust`, wins over confidence.
+        What a person says wins over confidence; their targets over ``label``, see
+        `Said.label`.
         """
         ...
 
@@ -146,8 +148,18 @@ class LabelledAhead(Protocol):
         """
         ...
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
-        """Mask of the pixels the loss trusts in an image it uses, bool ``(B, *S)``."""
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
+        """Mask of the pixels the loss learns in an image it uses, bool ``(B, *S)``."""
+        ...
+
+
+@runtime_checkable
+class TakingWords(Protocol):
+    """A stage without pseudo-labels that learns what is said of unlabelled tiles."""
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether a person's targets inside unlabelled images are in its loss now."""
         ...
 
 

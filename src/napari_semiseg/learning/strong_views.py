@@ -31,6 +31,9 @@ class TaughtTiles:
         int64 ``(B, S, S)``.
     selected, valid
         bool ``(B, S, S)``: what the loss learns, and over what it is averaged.
+    weight
+        float32 ``(B, S, S)``: how much each pixel counts, 1 unless a person accepted
+        it.
     kinds
         int64 ``(B, S, S)``: classes of the objects, from 0, where the class head learns
         them, ``IGNORE`` elsewhere; None where there is no such head.
@@ -40,12 +43,18 @@ class TaughtTiles:
     label: Tensor
     selected: Tensor
     valid: Tensor
+    weight: Tensor
     kinds: Tensor | None = None
 
     @property
     def foreground(self) -> Tensor:
         """Where the teacher sees objects, bool ``(B, S, S)``."""
         return (self.label > 0) & self.valid
+
+
+def covered(tiles: TaughtTiles) -> Tensor:
+    """Share of the valid pixels that the loss learns."""
+    return tiles.selected.sum() / tiles.valid.sum().clamp_min(1)
 
 
 def strong_view(
@@ -100,6 +109,7 @@ def _pasted(tiles: TaughtTiles, partners: Tensor, boxes: Tensor) -> TaughtTiles:
         paste(tiles.label),
         paste(tiles.selected),
         paste(tiles.valid),
+        paste(tiles.weight),
         None if tiles.kinds is None else paste(tiles.kinds),
     )
 
@@ -116,5 +126,6 @@ def _cut_out(tiles: TaughtTiles, chance: float, random: Randomness) -> TaughtTil
         tiles.label,
         tiles.selected & ~boxes,
         tiles.valid & ~boxes,
+        tiles.weight,
         None if tiles.kinds is None else tiles.kinds.where(~boxes, IGNORE),
     )

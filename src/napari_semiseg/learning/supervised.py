@@ -21,7 +21,7 @@ from napari_semiseg.learning.losses import Losses, supervised_loss
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.running_mean import RunningMean
 from napari_semiseg.learning.sampling import LabelledBatch
-from napari_semiseg.learning.targets import kind_targets, targets_of
+from napari_semiseg.learning.targets import kind_targets, targets_of, weights_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -119,12 +119,14 @@ class LabelledTiles(NamedTuple):
 
     ``image`` float32 ``(B, C, S, S)``; ``target`` int64 ``(B, S, S)``; ``kinds`` int64
     ``(B, S, S)``, classes of the objects from 0, None where there is one class alone.
-    Both are ``IGNORE`` where nothing is known.
+    Both are ``IGNORE`` where nothing is known. ``weight`` float32 ``(B, S, S)``: how
+    much each pixel counts.
     """
 
     image: Tensor
     target: Tensor
     kinds: Tensor | None
+    weight: Tensor
 
 
 def labelled_losses(
@@ -136,8 +138,9 @@ def labelled_losses(
     ``class_weights`` is float ``(K,)``.
     """
     logits, of_kinds = equipment.outputs(equipment.network, tiles.image)
-    loss = supervised_loss(logits, tiles.target, class_weights)
-    return Losses({"supervised": loss, **class_terms(of_kinds, tiles.kinds)})
+    loss = supervised_loss(logits, tiles.target, class_weights, tiles.weight)
+    kinds = class_terms(of_kinds, tiles.kinds, counts=tiles.weight)
+    return Losses({"supervised": loss, **kinds})
 
 
 def draw_tiles(
@@ -157,29 +160,8 @@ def draw_tiles(
     batch = draw_squares(equipment, n, geometry, copy_paste=copy_paste)
     target = targets_of(batch.fields, equipment.task, boundary)
     image = intensity.augment(batch.image, intensities, equipment.random)
-    return LabelledTiles(image, target, kind_targets(batch.fields))
-
-
-def draw_labelled(
-    equipment: Equipment,
-    n: int,
-    boundary: BoundaryMode,
-    geometry: GeometrySettings | None,
-    intensities: IntensitySettings,
-    *,
-    copy_paste: float = 0.0,
-) -> tuple[Tensor, Tensor]:
-    """`draw_tiles` for a method that knows nothing of classes of objects.
-
-    Returns
-    -------
-    tuple[Tensor, Tensor]
-        Tiles float32 ``(n, C, S, S)`` and targets int64 ``(n, S, S)``.
-    """
-    drawn = draw_tiles(
-        equipment, n, boundary, geometry, intensities, copy_paste=copy_paste
-    )
-    return drawn.image, drawn.target
+    kinds, weight = kind_targets(batch.fields), weights_of(batch.fields)
+    return LabelledTiles(image, target, kinds, weight)
 
 
 def draw_squares(

@@ -87,7 +87,7 @@ def targets_of(
     Parameters
     ----------
     fields
-        float32 ``(B, 4 or 5, Y, X)``.
+        float32 ``(B, 5 or 6, Y, X)``.
     task, mode
         Of a semantic task the fields hold the classes, and there is no boundary.
 
@@ -107,13 +107,18 @@ def targets_of(
     return overrides.where((overrides != IGNORE) & inside, target)
 
 
+def weights_of(fields: Tensor) -> Tensor:
+    """How much the target of each pixel counts, float32 ``(B, Y, X)``."""
+    return fields[:, 4]
+
+
 def kind_targets(fields: Tensor) -> Tensor | None:
     """Classes of the objects, for the head that tells them apart.
 
     Parameters
     ----------
     fields
-        As in `targets_of`; without a fifth field there is nothing to tell apart.
+        As in `targets_of`; without a sixth field there is nothing to tell apart.
 
     Returns
     -------
@@ -121,9 +126,9 @@ def kind_targets(fields: Tensor) -> Tensor | None:
         int64 ``(B, Y, X)``: classes from 0, ``IGNORE`` but on annotated pixels of
         objects. A pixel that a person calls background is none.
     """
-    if fields.shape[1] < 5:
+    if fields.shape[1] < 6:
         return None
-    ids, annotated, valid, told, kinds = fields.unbind(1)
+    ids, annotated, valid, told, _, kinds = fields.unbind(1)
     known = (ids > 0.5) & (annotated > 0.5) & (valid > 0.5) & (kinds > 0.5)
     known &= told.round().long() - 1 != BACKGROUND
     return (kinds.round().long() - 1).where(known, IGNORE)

@@ -24,6 +24,7 @@ from napari_semiseg.learning.model import Model, ModelCard
 from napari_semiseg.learning.model_selection import ModelSelection, is_due
 from napari_semiseg.learning.preview import preview
 from napari_semiseg.learning.report import PreviewArrays, Report
+from napari_semiseg.learning.said import said_of
 from napari_semiseg.learning.stage_work import Preparation, conclusion
 from napari_semiseg.learning.stages import StageSequence
 from napari_semiseg.learning.training_card import make_card
@@ -204,16 +205,17 @@ class Training:
         """What the teacher says of a region, and which of it the loss would trust.
 
         By ``image_id`` it is known which of the images of the run this is, and what the
-        user had said of its pseudo-labels.
+        user had said of its pixels.
         """
-        trust = self.training_set.trust(image_id, box)
+        told = self.training_set.told(image_id, box)
+        said = said_of(told, self.equipment.unlabelled.rules, self.device)
         with self.equipment.random.unchanged():
             return preview(
                 self.stage,
                 self.device,
                 source,
                 box,
-                trust,
+                said,
                 self.settings.tile_size,
                 image_id,
             )

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from napari_semiseg.geometry import ArraySource, Box, ImageSource
-from napari_semiseg.segmentation.classes import IGNORE
+from napari_semiseg.learning.told import KnownPixels, Told
+from napari_semiseg.segmentation.object_classes import object_class_plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from napari_semiseg.learning.told import CorrectionSource
+
 Task = Literal["instances", "semantic"]
 N_INSTANCE_CLASSES = 3  # Background, interior, boundary.
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledTile:
+class LabelledTile(KnownPixels):
     """One annotated box of one image.
 
     Attributes
@@ -48,6 +51,9 @@ class LabelledTile:
     class_overrides
         uint8 ``(*S)``: the target a person gave a pixel, annotated or not, which wins
         over the one that follows from the objects; 255 elsewhere. None: no pixel.
+    accepted
+        bool ``(*S)``: where an object was accepted from a teacher, not drawn. None:
+        nowhere.
     """
 
     image: NDArray[np.float32]
@@ -60,35 +66,16 @@ class LabelledTile:
     source: ImageSource | None = None
     clean: bool = True
     class_overrides: NDArray[np.uint8] | None = None
+    accepted: NDArray[np.bool_] | None = None
 
     def object_classes(self) -> NDArray[np.uint8]:
         """The class of the object each pixel belongs to, 0 without; uint8 ``(*S)``."""
-        ids = np.maximum(self.instances, 0)
-        numbers, places = np.unique(ids, return_inverse=True)
-        kinds = [self.classes.get(n, 1) if n else 0 for n in numbers.tolist()]
-        return np.array(kinds, np.uint8)[places].reshape(ids.shape)
+        return object_class_plane(self.instances, self.classes)
 
     def class_of_objects(self) -> dict[int, int]:
         """The class of each object."""
         present = np.unique(self.instances[self.instances > 0]).tolist()
         return {number: self.classes.get(number, 1) for number in present}
-
-    def known_classes(self) -> NDArray[np.uint8]:
-        """The targets of a semantic task.
-
-        Returns
-        -------
-        NDArray
-            uint8 ``(*S)``: the class of the object that a pixel belongs to, 0 on
-            annotated background, what a person gave the pixel where that is known, and
-            `IGNORE` elsewhere.
-        """
-        known = self.annotated & (self.instances >= 0)
-        target = np.where(known, self.object_classes(), np.uint8(IGNORE))
-        if self.class_overrides is None:
-            return target
-        told = self.class_overrides != IGNORE
-        return np.where(told, self.class_overrides, target)
 
     @property
     def box(self) -> Box:
@@ -100,14 +87,6 @@ class LabelledTile:
         if self.source is None:
             return ArraySource(self.image), Box.whole(tuple(self.instances.shape))
         return self.source, self.box
-
-
-class TrustSource(Protocol):
-    """Where a person said which pseudo-labels of an image shall count."""
-
-    def read(self, box: Box) -> NDArray[np.uint8]:
-        """uint8 ``(*box.size)``, values of `Trust`; of a box inside the image."""
-        ...
 
 
 class SizeSource(Protocol):
@@ -126,21 +105,22 @@ class SizeSource(Protocol):
 class UnlabelledImage:
     """An image to draw unlabelled tiles from, but for the boxes in ``excluded``.
 
-    ``trust`` does not change while a run trains; None: nobody said anything. ``sizes``
-    is for the comparison with a method that knows them, in benchmarks; else None.
+    What a person said of its pixels, in ``corrections``, does not change while a run
+    trains; None: nothing. ``sizes`` is for the comparison with a method that knows
+    them, in benchmarks; else None.
     """
 
     source: ImageSource
     image_id: str = ""
     excluded: tuple[Box, ...] = ()
-    trust: TrustSource | None = None
+    corrections: CorrectionSource | None = None
     sizes: SizeSource | None = None
 
-    def read_trust(self, box: Box) -> NDArray[np.uint8]:
-        """uint8 ``(*box.size)``, values of `Trust`."""
-        if self.trust is None:
-            return np.zeros(box.size, np.uint8)
-        return self.trust.read(box)
+    def told(self, box: Box) -> Told:
+        """What a person said of the pixels of a box."""
+        if self.corrections is None:
+            return Told.nothing(box.size)
+        return self.corrections.read(box)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +163,9 @@ class TrainingSet:
         """Tiles that judge."""
         return tuple(tile for tile in self.labelled if tile.role == "validation")
 
-    def trust(self, image_id: str, box: Box) -> NDArray[np.uint8]:
-        """What the user says of a box's pseudo-labels: uint8, values of `Trust`."""
+    def told(self, image_id: str, box: Box) -> Told:
+        """What the user said of the pixels of a box when the run began."""
         for image in self.unlabelled:
             if image.image_id == image_id:
-                return image.read_trust(box)
-        return np.zeros(box.size, np.uint8)
+                return image.told(box)
+        return Told.nothing(box.size)

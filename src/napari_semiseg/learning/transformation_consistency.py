@@ -38,7 +38,7 @@ from napari_semiseg.learning.divergence import (
     symmetric_kl,
 )
 from napari_semiseg.learning.losses import Losses, masked_mean, supervised_loss
-from napari_semiseg.learning.paired_views import Pair, allowed, draw_pair
+from napari_semiseg.learning.paired_views import Pair, draw_pair
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
 from napari_semiseg.learning.rates import cosine
 from napari_semiseg.learning.running_mean import RunningMean
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_semiseg.learning.equipment import Equipment
+    from napari_semiseg.learning.said import Said
     from napari_semiseg.learning.transformation_settings import (
         ConsistencySettings,
     )
@@ -122,12 +123,8 @@ class TransformationStage:
         pair = self.draw_pair()
         logits, of_kinds = self.equipment.outputs(self.equipment.network, pair.image)
         first, second = logits.chunk(2)
-        n = len(pair.target) // 2
-        labelled = torch.cat([first[:n], second[:n]])
-        terms = {"supervised": self.supervised(labelled, pair.target)}
-        terms |= class_terms(
-            torch.cat([half[:n] for half in of_kinds.chunk(2)]), pair.kinds
-        )
+        terms = {"supervised": self.supervised(logits, pair)}
+        terms |= class_terms(of_kinds, pair.kinds, counts=pair.weight)
         self.has_seen_labels |= (pair.target != IGNORE).any()
         if not self.weight:
             return Losses(terms)
@@ -136,13 +133,15 @@ class TransformationStage:
         terms["consistency"] = share * divergence
         return Losses(terms, coverage=compared.float().mean())
 
-    def supervised(self, logits: Tensor, target: Tensor) -> Tensor:
-        """L_S over the labelled pixels of both views."""
+    def supervised(self, logits: Tensor, pair: Pair) -> Tensor:
+        """L_S over the pixels of both views that are known."""
+        target, weight = pair.target, pair.weight
+        known = (target != IGNORE) * weight
         if self.settings.divergence == "clipped":
-            return masked_mean(clipped_kl_to_labels(logits, target), target != IGNORE)
+            return masked_mean(clipped_kl_to_labels(logits, target), known)
         if self.settings.supervised_loss == "symmetric-kl":
-            return masked_mean(kl_to_labels(logits, target), target != IGNORE)
-        return supervised_loss(logits, target, self.class_weights)
+            return masked_mean(kl_to_labels(logits, target), known)
+        return supervised_loss(logits, target, self.class_weights, weight)
 
     def divergence(
         self, first: Tensor, second: Tensor, pair: Pair
@@ -190,11 +189,11 @@ class TransformationStage:
         """The predicted classes; no loss holds them to be true."""
         return PseudoLabels.of(self.class_probability(image))
 
-    def select(self, label: Tensor, confidence: Tensor, trust: Tensor) -> Tensor:
-        """Pixels on which two views shall agree, bool ``(B, *S)``."""
+    def select(self, label: Tensor, confidence: Tensor, said: Said) -> Tensor:
+        """Pixels on which views shall agree, or that are known; bool ``(B, *S)``."""
         if not self.weight:
             return torch.zeros_like(label, dtype=torch.bool)
-        return allowed(trust)
+        return said.selected(torch.ones_like(said.ignored))
 
     # -- between steps -----------------------------------------------------------------
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_semiseg.learning.report import PreviewArrays
 from napari_semiseg.segmentation.selecting import at_least
-from napari_semiseg.segmentation.trust import apply_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box, ImageSource
+    from napari_semiseg.learning.told import Told
     from napari_semiseg.prediction.predictor import Predictor
 
 
@@ -62,8 +62,10 @@ class ModelView:
         """Label and mask as a training of this model would take them now."""
         import torch  # Slow to import.
 
+        from napari_semiseg.learning.said import LabelRules, said_of
+
         card = self.predictor.model.card
-        rules = LabelRules(card.task, card.boundary)
+        rules = LabelRules(card.task, card.boundary_mode)
         said = said_of(told, rules, torch.device("cpu"))
         labels = said.label(torch.from_numpy(label.astype(np.int64))[None])
         mask = said.selected(torch.from_numpy(selected)[None])

@@ -117,7 +117,9 @@ def accept_tile(
         raised = int(drawn.instances.max(initial=0))
         proposed = {old + raised: kind for old, kind in (classes or {}).items()}
         kinds = classes_in(merged, {**proposed, **drawn.classes})
-        return tiles.save(item, box, Annotation.complete(merged, kinds), state)
+        accepted = np.unique(merged[merged > raised]).tolist()
+        found = Annotation.complete(merged, kinds)
+        return tiles.save(item, box, found, state, accepted=accepted)
 
 
 def open_tile(project: Project, item: ImageItem, box: Box) -> Annotation:

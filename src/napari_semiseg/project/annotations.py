@@ -28,7 +28,7 @@ from napari_semiseg.project.tile_files import read_layers, tile_name, write_laye
 from napari_semiseg.segmentation.classes import split_components
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -105,6 +105,8 @@ class AnnotationStore:
         box: Box,
         annotation: Annotation,
         state: TileState | None = None,
+        *,
+        accepted: Iterable[int] = (),
     ) -> TileRecord:
         """Write one tile, new or old; nothing else is touched.
 
@@ -113,6 +115,9 @@ class AnnotationStore:
         state
             None: as it is, or ``to do`` for a new tile. In a finished tile every pixel
             counts as annotated, except those to ignore.
+        accepted
+            Objects that a person accepted from a model now. Those accepted before stay
+            so while none of their pixels changes.
 
         Raises
         ------
@@ -124,8 +129,13 @@ class AnnotationStore:
             known = {record.box: record for record in self.tiles(item)}
             if state is None:
                 state = known[box].state if box in known else "to do"
-            classes = dict(annotation.classes)
-            record = TileRecord(box=box, state=state, classes=classes)
+            old = self._still_accepted(item, known.get(box), annotation)
+            record = TileRecord(
+                box=box,
+                state=state,
+                classes=dict(annotation.classes),
+                accepted=tuple(sorted({*old, *accepted})),
+            )
             self._check(item, record)
             # Pixels first: a tile that is listed has its strokes.
             write_layers(
@@ -220,6 +230,18 @@ class AnnotationStore:
         return ImportReport(
             tuple(wanted), n_objects, tuple(report.split), fix_components
         )
+
+    def _still_accepted(
+        self, item: ImageItem, known: TileRecord | None, annotation: Annotation
+    ) -> list[int]:
+        """Accepted objects of a tile that are as they were."""
+        if known is None or not known.accepted:
+            return []
+        before, after = self.load(item, known.box).instances, annotation.instances
+        changed = {*np.unique(before[before != after]).tolist()}
+        changed |= {*np.unique(after[before != after]).tolist()}
+        there = set(np.unique(after).tolist())
+        return [n for n in known.accepted if n in there and n not in changed]
 
     def _folder(self, item: ImageItem) -> Path:
         return self._project.folder / "annotations" / item.id

@@ -14,6 +14,7 @@ from napari_semiseg.project.annotation import Annotation
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.corrections import CorrectionStore
+from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.classes import mark_cut_edges
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class LabelledArea:
 
     ``class_overrides`` is uint8 ``(*S)``: the classes that a person gave pixels, which
     win over those that follow from objects; `UNSET_CLASS` elsewhere. None: no pixel.
+    ``accepted_pixels``, bool ``(*S)``, are those of objects that were accepted, not
+    drawn. None: there is none.
     """
 
     item: ImageItem
@@ -51,6 +54,7 @@ class LabelledArea:
     role: Literal["training", "validation"]
     accepted: bool = False
     class_overrides: NDArray[np.uint8] | None = None
+    accepted_pixels: NDArray[np.bool_] | None = None
 
 
 def labelled_areas(project: Project) -> Iterator[LabelledArea]:
@@ -80,9 +84,12 @@ def _tiles(project: Project, item: ImageItem) -> Iterator[LabelledArea]:
     for record in store.tiles(item):
         if record.state != "to do":
             annotation = store.load(item, record.box)
+            accepted = _some(np.isin(annotation.instances, record.accepted))
             if project.task == "instances":
                 annotation = _without_cut_edges(annotation, record.box, item)
-            yield LabelledArea(item, record.box, annotation, record.state)
+            yield LabelledArea(
+                item, record.box, annotation, record.state, accepted_pixels=accepted
+            )
 
 
 def _corrected(project: Project, item: ImageItem) -> Iterator[LabelledArea]:
@@ -135,7 +142,12 @@ def _area(
         "training",
         accepted=True,
         class_overrides=kinds.astype(np.uint8) if overridden else None,
+        accepted_pixels=_some(ours & (found.owners == Owner.ACCEPTED)),
     )
+
+
+def _some(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    return mask if mask.any() else None
 
 
 def _spots(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record", bound=BaseModel)
 
 PROJECT_VERSION = 2
-TILES_VERSION = 1
+TILES_VERSION = 2
 CORRECTIONS_VERSION = 2
 
 # From the version of the key to the next one; the version number is set by `migrate`.
@@ -32,7 +32,10 @@ PROJECT_MIGRATIONS: dict[int, Migration] = {
     # older version would take working pixels for those of the file.
     1: lambda raw: raw | {"images": _with_full_names(raw.get("images", []))},
 }
-TILES_MIGRATIONS: dict[int, Migration] = {}
+TILES_MIGRATIONS: dict[int, Migration] = {
+    # 2: tiles name the objects that were accepted; none where they do not.
+    1: lambda raw: raw,
+}
 CORRECTIONS_MIGRATIONS: dict[int, Migration] = {
     # 2: blocks have planes for classes and trust, which are unset where they lack. An
     # older version would write blocks back without them: hence a number of its own.

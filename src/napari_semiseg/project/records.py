@@ -115,13 +115,15 @@ class ImageItem(FrozenRecord):
 class TileRecord(FrozenRecord):
     """A box of an image that is, or is to be, annotated.
 
-    ``classes`` names the class of each object that is not of class 1. A tile in state
-    ``to do`` never trains.
+    ``classes`` names the class of each object that is not of class 1. ``accepted`` are
+    the objects that a model drew and a person accepted, and nobody changed since. A
+    tile in state ``to do`` never trains.
     """
 
     box: Box
     state: TileState = "to do"
     classes: dict[int, int] = Field(default_factory=dict)
+    accepted: tuple[int, ...] = ()
 
     @property
     def finished(self) -> bool:

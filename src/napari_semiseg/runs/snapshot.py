@@ -1,7 +1,7 @@
 """What a run learns from, frozen at its start and kept in its folder.
 
-Labelled tiles and what was said of pseudo-labels are copied, because the user goes on
-labelling while the run trains.
+Labelled tiles and what was said of the pixels of other images are copied, because the
+user goes on labelling while the run trains.
 Images are not: they are recognised by their content.
 """
 
@@ -21,11 +21,12 @@ from napari_semiseg.learning.training_set import (
     UnlabelledImage,
 )
 from napari_semiseg.project.labelled import labelled_areas
-from napari_semiseg.runs.frozen_trust import (
-    FrozenTrust,
-    freeze_trust,
-    load_trust,
-    save_trust,
+from napari_semiseg.runs.frozen_corrections import (
+    FrozenCorrections,
+    freeze_corrections,
+    load_corrections,
+    load_old_trust,
+    save_corrections,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.lineage import LearnedBox
 
-SCHEMA_VERSION = 2  # 1: neither class overrides nor trust.
+SCHEMA_VERSION = 3  # 1: neither class overrides nor trust. 2: trust alone.
 EXCLUSION_MARGIN = 32
 """Pixels around validation tiles that are not drawn as unlabelled ones either."""
 
@@ -92,7 +93,7 @@ def take_snapshot(
             project.source(item),
             item.id,
             _excluded(item, areas),
-            freeze_trust(project, item),
+            freeze_corrections(project, item),
         )
         for item in present
     )
@@ -117,8 +118,9 @@ def save_inputs(run: RunFolder, snapshot: Snapshot) -> None:
         _write_tile(run.inputs, name, tile)
         tiles.append({"name": name, **_tile_facts(tile)})
     for image in known.unlabelled:
-        if isinstance(image.trust, FrozenTrust):
-            save_trust(image.trust, make_folder(_trust_folder(run, image.image_id)))
+        if isinstance(image.corrections, FrozenCorrections):
+            folder = make_folder(run.inputs / "corrections" / image.image_id)
+            save_corrections(image.corrections, folder)
     content = {
         "schema_version": SCHEMA_VERSION,
         "images": snapshot.hashes,
@@ -164,7 +166,7 @@ def load_inputs(run: RunFolder, project: Project) -> TrainingSet:
             project.source(images[one["image_id"]]),
             one["image_id"],
             tuple(_box(box) for box in one["excluded"]),
-            load_trust(_trust_folder(run, one["image_id"])),
+            _corrections(run, one["image_id"]),
         )
         for one in content["unlabelled"]
     )
@@ -198,6 +200,7 @@ def _tile(
         source=source,
         clean=not any(learned.touches(*known) for learned in ancestors),
         class_overrides=area.class_overrides,
+        accepted=area.accepted_pixels,
     )
 
 
@@ -232,6 +235,7 @@ def _tile_facts(tile: LabelledTile) -> dict[str, Any]:
         "clean": tile.clean,
         "classes": [[number, kind] for number, kind in tile.classes.items()],
         "class_overrides": tile.class_overrides is not None,
+        "accepted": tile.accepted is not None,
     }
 
 
@@ -242,8 +246,9 @@ def _unlabelled_facts(image: UnlabelledImage) -> dict[str, Any]:
     }
 
 
-def _trust_folder(run: RunFolder, image_id: str) -> Path:
-    return run.inputs / "trust" / image_id
+def _corrections(run: RunFolder, image_id: str) -> FrozenCorrections | None:
+    found = load_corrections(run.inputs / "corrections" / image_id)
+    return found or load_old_trust(run.inputs / "trust" / image_id)
 
 
 def _box(content: Any) -> Box:
@@ -258,6 +263,8 @@ def _write_tile(folder: Path, name: str, tile: LabelledTile) -> None:
     }
     if tile.class_overrides is not None:
         arrays["overrides"] = tile.class_overrides
+    if tile.accepted is not None:
+        arrays["accepted"] = tile.accepted.astype(np.uint8)
     for kind, array in arrays.items():
         _write_tiff(folder / f"{name}-{kind}.tif", array)
 
@@ -293,6 +300,9 @@ def _read_tile(
         clean=facts["clean"],
         class_overrides=(
             read("overrides").reshape(size) if facts.get("class_overrides") else None
+        ),
+        accepted=(
+            read("accepted").reshape(size) > 0 if facts.get("accepted") else None
         ),
     )
     item = images.get(tile.image_id)

@@ -52,6 +52,19 @@ def vote(
     return dict(zip(ids.tolist(), winners.tolist(), strict=True))
 
 
+def object_class_plane(
+    instances: NDArray[np.int32], classes: Mapping[int, int]
+) -> NDArray[np.uint8]:
+    """The class of the object each pixel belongs to, 0 without one; uint8 ``(*S)``.
+
+    ``instances`` is int32 ``(*S)``; an object that ``classes`` does not name is of
+    class 1.
+    """
+    numbers, places = np.unique(np.maximum(instances, 0), return_inverse=True)
+    kinds = [classes.get(n, 1) if n else 0 for n in numbers.tolist()]
+    return np.array(kinds, np.uint8)[places].reshape(instances.shape)
+
+
 def class_of_pixels(
     instances: NDArray[np.integer[Any]], classes: Mapping[int, int]
 ) -> NDArray[np.int64]:
