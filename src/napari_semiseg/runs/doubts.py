@@ -149,6 +149,35 @@ class Scale:
         self, one: ImageDoubts, weights: QueueWeights = DEFAULT_WEIGHTS
     ) -> Placed:
         """Score an image by its most doubtful tile, without regard to others."""
+        score = self.scores(one, weights)
+        best = int(score.argmax())
+        ranks = self._ranks(one, weights)
+
+        def lead(name: str) -> float:
+            return weights.of(name) * float(ranks[name][best] - 0.5)
+
+        strongest = max(ranks, key=lead, default=None)
+        striking = strongest is not None and ranks[strongest][best] > _STRIKING
+        return Placed(
+            one.image_id,
+            float(score[best]),
+            best if one.boxes else None,
+            strongest if striking else None,
+        )
+
+    def scores(
+        self, one: ImageDoubts, weights: QueueWeights = DEFAULT_WEIGHTS
+    ) -> Values:
+        """Score of each tile of an image, or one of an image without tiles."""
+        ranks = self._ranks(one, weights)
+        total = sum(weights.of(name) for name in ranks)
+        score = np.zeros(max(1, len(one.boxes)))
+        for name, of in ranks.items():
+            score += weights.of(name) / total * of
+        return score
+
+    def _ranks(self, one: ImageDoubts, weights: QueueWeights) -> dict[str, Values]:
+        """By the name of a doubt that counts the percentile of each tile."""
         n = len(one.boxes)
         ranks = {}
         for name, values in one.of_tiles.items() if n else ():
@@ -156,23 +185,7 @@ class Scale:
         for name, value in one.of_image.items():
             rank = self._of(self._whole, name, np.array([value]))
             ranks[name] = np.repeat(rank, max(1, n))
-        ranks = {name: of for name, of in ranks.items() if weights.of(name) > 0}
-        if not ranks:
-            return Placed(one.image_id, 0.0)
-        total = sum(weights.of(name) for name in ranks)
-        parts = {name: weights.of(name) / total * of for name, of in ranks.items()}
-        score = np.sum(list(parts.values()), axis=0)
-        best = int(score.argmax())
-        strongest = max(
-            parts, key=lambda name: weights.of(name) * (ranks[name][best] - 0.5)
-        )
-        striking = ranks[strongest][best] > _STRIKING
-        return Placed(
-            one.image_id,
-            float(score[best]),
-            best if one.boxes else None,
-            strongest if striking else None,
-        )
+        return {name: of for name, of in ranks.items() if weights.of(name) > 0}
 
     @staticmethod
     def _of(known: Mapping[str, Values], name: str, values: Values) -> Values:
