@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_semiseg.cli import (
+    accepting,
     benchmark,
     checks,
     models,
@@ -19,6 +20,7 @@ from napari_semiseg.cli import (
     results,
     rounds,
     runs,
+    scores,
     serving,
     suggesting,
     training,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "accepting",
     "app",
     "benchmark",
     "checks",
@@ -42,6 +45,7 @@ __all__ = [
     "results",
     "rounds",
     "runs",
+    "scores",
     "serving",
     "suggesting",
     "training",

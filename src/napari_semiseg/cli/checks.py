@@ -84,9 +84,9 @@ def demo(
 ) -> None:
     """Try everything: take images, label three tiles, train, export, score."""
     calm_threads()
-    from napari_semiseg.cli.results import say_scores
+    from napari_semiseg.cli.scores import say_scores
     from napari_semiseg.cli.showing import ShownImages, display
-    from napari_semiseg.cli.training import TrainingLog, closing_words
+    from napari_semiseg.cli.training_log import TrainingLog, closing_words
     from napari_semiseg.demo import open_viewer, run_demo, viewer_missing
     from napari_semiseg.runs.folder import find_run
 

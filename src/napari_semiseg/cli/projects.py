@@ -1,4 +1,4 @@
-"""Commands that put images and labels into a project: init, label, accept."""
+"""Commands that put images and labels into a project: init, label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from napari_semiseg.cli.application import (
     app,
-    calm_threads,
     example,
     say,
     say_json,
@@ -18,7 +17,6 @@ from napari_semiseg.cli.application import (
 from napari_semiseg.cli.options import (
     AxesOption,
     ChannelsOption,
-    DeviceOption,
     FrameOption,
     ImageArgument,
     JsonOption,
@@ -242,60 +240,3 @@ def label(
     if report.split_ids and not report.fixed:
         hint = " (--separate)"
     say(f"{image}, {role.value}: {report.words}{hint}")
-
-
-@app.command(
-    epilog=example(
-        "napari-semiseg accept my-project cells_07.tif --tile 0,0,128,128",
-        "napari-semiseg accept my-project cells_07.tif --object 12 --object 15",
-    )
-)
-def accept(
-    project: ProjectArgument,
-    image: ImageArgument,
-    tiles: Annotated[
-        list[Box] | None,
-        typer.Option(
-            "--tile",
-            parser=tile,
-            metavar="Y,X,H,W",
-            help="Accept all in this box, also that there is nothing else.",
-        ),
-    ] = None,
-    objects: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--object",
-            metavar="ID",
-            help="Accept one object; its id in the predicted or exported file. May be "
-            "repeated. Without tile and object: all objects of the image.",
-        ),
-    ] = None,
-    frame: FrameOption = None,
-    role: Annotated[
-        TileRole, typer.Option("--role", help="Of an accepted tile.")
-    ] = TileRole.TRAINING,
-    device: DeviceOption = "auto",
-) -> None:
-    """Take over what the model in use finds in an image: it trains the next model."""
-    calm_threads()
-    from napari_semiseg import api
-
-    if tiles and objects:
-        raise SemisegError("Accept either a tile or single objects, not both at once.")
-    for box in tiles or ():
-        done = api.accept(
-            project, image, tile=box, frame=frame, role=role.value, device=device
-        )
-        if isinstance(done, api.AcceptedTile):
-            say(f"{image}: accepted a {role.value} tile of {done.n_objects} object(s).")
-    if tiles:
-        return
-    report = api.accept(project, image, objects=objects, frame=frame, device=device)
-    if isinstance(report, api.AcceptedTile):
-        return
-    for reason in report.skipped.values():
-        warn(reason)
-    say(f"{image}: accepted {len(report.accepted)} object(s).")
-    if report.skipped and not report.accepted:
-        raise SemisegError("No object was accepted.")
