@@ -109,7 +109,7 @@ def shown_trust(
     box: Box, teacher: TeacherPlanes, human: HumanPlanes
 ) -> NDArray[np.uint8]:
     """Whether pixels are trusted, uint8 ``(*box.size)``, values of `Trust`."""
-    found = teacher.selected[teacher.here(box)].astype(np.uint8)
+    found = teacher.in_loss[teacher.here(box)].astype(np.uint8)
     said = human.own.trust[human.here(box)]
     np.copyto(found, said, where=said != Trust.UNSET)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_semiseg.viewer.teacher.composing import Shown, compose
@@ -14,6 +14,7 @@ from napari_semiseg.viewer.teacher.teacher_planes import (
     with_answer,
     with_objects,
 )
+from napari_semiseg.viewer.teacher.trying import with_trial
 
 if TYPE_CHECKING:
     from napari_semiseg.geometry import Box
@@ -65,10 +66,17 @@ class Job:
             planes = with_answer(self.planes, self.answer)
             seen = planes.window if self.answer.alone else self.answer.box
             region = seen.intersection(planes.window)
-        planes, region = with_objects(
-            planes, region, self.rules, self.human, self.fresh
-        )
+        if self.answer is not None or not self._same_objects:
+            planes, region = with_objects(
+                planes, region, self.rules, self.human, self.fresh
+            )
+        planes, region = with_trial(planes, region, self.rules)
         if self.everywhere:
             region = planes.window
         shown = compose(region, planes, self.human, self.rules)
         return Look(planes, self.rules, region, shown)
+
+    @property
+    def _same_objects(self) -> bool:
+        """Whether only the pixels for the training are to be chosen otherwise."""
+        return self.planes.found_by == replace(self.rules, selecting=None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.segmentation.classes import BoundaryMode
+    from napari_semiseg.segmentation.selecting import Selecting
     from napari_semiseg.segmentation.watershed import Form
     from napari_semiseg.viewer.teacher.human_planes import HumanPlanes
     from napari_semiseg.viewer.teacher.teacher_ids import FreshIds
@@ -37,6 +38,8 @@ class Rules:
         Where the boundary of a person's object lies.
     task
         Semantic: objects are the connected pieces of a class.
+    selecting
+        Tried instead of what the training selects; None: as the training does.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -44,6 +47,7 @@ class Rules:
     form: Form = "components"
     boundary_mode: BoundaryMode = "inner"
     task: Literal["instances", "semantic"] = "instances"
+    selecting: Selecting | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +99,10 @@ class TeacherPlanes:
         Its objects, by id.
     kind
         As in `Answer`, 0 where nothing is known; None until an answer has it.
+    tried
+        bool ``(*S)``: what `Rules.selecting` selects; None: nothing is tried.
+    found_by
+        The rules by which the objects of all that is known were found; None: none.
     """
 
     window: Box
@@ -106,6 +114,13 @@ class TeacherPlanes:
     instances: NDArray[np.int32]
     seen: dict[int, Seen] = field(default_factory=dict)
     kind: NDArray[np.uint8] | None = None
+    tried: NDArray[np.bool_] | None = None
+    found_by: Rules | None = None
+
+    @property
+    def in_loss(self) -> NDArray[np.bool_]:
+        """The pixels that a training uses, or would by the rule that is tried."""
+        return self.selected if self.tried is None else self.tried
 
     @classmethod
     def blank(cls, window: Box) -> TeacherPlanes:
@@ -224,7 +239,8 @@ def with_objects(
     instances = planes.instances.copy()
     instances[here] = stable_ids(found, instances[here], fresh)
     seen = survey(instances, human.claimed(planes.window))
-    sought = replace(planes, instances=instances, seen=seen)
+    by = replace(rules, selecting=None)
+    sought = replace(planes, instances=instances, seen=seen, found_by=by)
     return sought, hull([region, *sought.places_in(region)])
 
 
