@@ -164,10 +164,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--weights", default="auto")
     parser.add_argument("--encoder", default="mobilenet_v2")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=90)
+    parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--start-tiles", type=int, default=1)
-    parser.add_argument("--tiles-per-round", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tiles-per-round", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
         "--only-report", dest="rounds", action="store_const", const=None
     )
