@@ -7,7 +7,9 @@ import pytest
 
 from napari_semiseg import api
 from napari_semiseg.api.training import training_settings
+from napari_semiseg.cli.training_log import closing_words
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.files import write_json
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs import launch
 from napari_semiseg.runs.folder import RunFolder, find_run
@@ -74,6 +76,54 @@ def test_usual_start_is_the_last_model(
     api.train(trained, method="supervised")
     api.train(trained, start="scratch")
     assert starts == ["last", "last", "scratch", "scratch", "scratch"]
+
+
+@pytest.mark.parametrize(
+    ("options", "folds"),
+    [((), None), (("--cross-validate",), 3), (("--folds", "2"), 2)],
+)
+def test_cross_validation_has_three_folds_unless_another_number_is_given(
+    cli: Callable[..., Done],
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    folds: int | None,
+) -> None:
+    asked = []
+
+    def note(*_: object, cross_validate: int | None, **__: object) -> None:
+        asked.append(cross_validate)
+        raise SemisegError("enough")
+
+    monkeypatch.setattr(launch, "train", note)
+    assert "enough" in cli("train", project, *options).err
+    assert asked == [folds]
+
+
+def test_one_fold_is_no_cross_validation(project: Path) -> None:
+    with pytest.raises(SemisegError, match="two folds or more"):
+        api.train(project, cross_validate=1)
+    with pytest.raises(SemisegError, match="leave out cross_validate"):
+        api.train(project, resume="x", cross_validate=True)
+
+
+def test_closing_words_of_a_check_are_those_of_its_run(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "actis")
+    card = {"task": "instances", "network": {"architecture": "unet", "encoder": "x"}}
+    write_json(run.model / "model.json", card)
+    run.update(
+        state="finished",
+        accepted=True,
+        verdict="It is better.",
+        scores={"training.ap_actis": 0.9},
+        cross_validated={"score": 0.5},
+    )
+    check = RunFolder.create(tmp_path, "actis", check_of=run.id)
+    text = "\n".join(closing_words(check.record(), check))
+    assert f"Model: {run.model}" in text
+    assert "The model is in use now. It is better." in text
+    assert "say little about other images" in text
+    assert "--cross-validate" not in text
 
 
 @pytest.mark.parametrize(

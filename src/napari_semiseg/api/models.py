@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari_semiseg.api.labelling import as_project
 from napari_semiseg.runs.chosen_model import choose_model, chosen_model
 from napari_semiseg.runs.folder import find_run, list_runs
+from napari_semiseg.runs.measured import measured
 from napari_semiseg.runs.models import model_in_use
-from napari_semiseg.runs.rounds import main_score
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,15 +92,16 @@ def _overview(
     run: RunFolder, used: RunFolder | None, chosen: str | None
 ) -> ModelOverview:
     record = run.record()
+    known = measured(record)
     return ModelOverview(
         run.id,
         record.method,
         record.ended,
         run == used,
         run == used and run.id == chosen,
-        main_score(record.scores),
-        record.tuned_on,
-        record.validated,
+        known.score,
+        known.on,
+        known.validated,
         record.arm_of,
         record.verdict,
     )

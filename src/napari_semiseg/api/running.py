@@ -12,8 +12,8 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.reviews import progress
 from napari_semiseg.runs import supervisor
 from napari_semiseg.runs.folder import find_run, list_runs
+from napari_semiseg.runs.measured import measured
 from napari_semiseg.runs.models import model_in_use
-from napari_semiseg.runs.rounds import main_score
 from napari_semiseg.runs.status import status as status_of
 from napari_semiseg.runs.supervised_arm import compare_with_arm
 
@@ -49,18 +49,21 @@ class RunOverview:
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON; in order, ``labels`` and ``score`` are the label economy."""
         record = self.record
+        known = measured(record)
         return {
             "run": self.run.id,
             "method": self.method,
             "in_use": self.in_use,
             **asdict(self.status),
             "accepted": record.accepted,
-            "validated": record.validated,
-            "measured_on": record.tuned_on,
-            "score": main_score(record.scores),
+            "validated": known.validated,
+            "measured_on": known.on,
+            "score": known.score,
             "compared": record.compared,
             "labels": record.labels,
             "arm_of": record.arm_of,
+            "check_of": record.check_of,
+            "cross_validated": record.cross_validated,
             "comparison": None
             if self.comparison is None
             else self.comparison.as_dict(),

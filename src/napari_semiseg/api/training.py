@@ -10,6 +10,7 @@ from napari_semiseg.api.labelling import as_project
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.runs import launch
+from napari_semiseg.runs.checking.folds import USUAL_FOLDS
 from napari_semiseg.runs.folder import find_run
 from napari_semiseg.runs.launch import FROM_SCRATCH
 from napari_semiseg.runs.models import model_in_use
@@ -42,6 +43,7 @@ def train(
     run: str | None = None,
     threads: int | None = None,
     compare: bool = False,
+    cross_validate: bool | int = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunRecord:
     """Train until the end, in a run folder that others may watch.
@@ -79,8 +81,13 @@ def train(
         Did the unlabelled images help? Train from the labelled tiles alone afterwards,
         with the same tiles, seed, encoder weights and number of steps, and compare the
         two; see `napari_semiseg.api.status`. Both start from the encoder weights.
+    cross_validate
+        How good is it, and is it to replace the model in use, where no validation tile
+        can tell? Train again so many times (True: three), each time without another
+        part of the labelled tiles, and score it there; ``minutes`` are for all of it.
+        Where there are validation tiles, or one labelled tile alone, nothing is added.
     on_event
-        Called with each event of the run, and of the one it is compared with.
+        Called with each event of the run, and of those that follow it.
 
     Returns
     -------
@@ -106,6 +113,7 @@ def train(
         "settings": settings,
         "start": start,
         "compare": compare or None,
+        "cross_validate": cross_validate or None,
     }
     if resume is not None:
         _check_alone([name for name, value in asked.items() if value is not None])
@@ -137,6 +145,7 @@ def train(
         threads=threads,
         run=None if run is None else find_run(opened.folder, run),
         compare=compare,
+        cross_validate=_folds(cross_validate),
         on_event=on_event,
     )
 
@@ -173,6 +182,15 @@ def training_settings(
     if net:
         changes = merge(changes, {"network": {**changes.get("network", {}), **net}})
     return make_settings(method, preset, changes)
+
+
+def _folds(asked: bool | int) -> int | None:
+    """How many folds at the most; None: no cross-validation."""
+    if asked is True:
+        return USUAL_FOLDS
+    if asked == 1:
+        raise SemisegError("A cross-validation has two folds or more.")
+    return int(asked) or None
 
 
 def _usual_start(project: Project, settings: Settings) -> str:

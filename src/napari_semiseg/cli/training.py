@@ -117,6 +117,24 @@ def train(
             "the labelled tiles alone, from the same weights, and compare.",
         ),
     ] = False,
+    cross_validate: Annotated[
+        bool,
+        typer.Option(
+            "--cross-validate",
+            help="How good is it, where there are no validation tiles? Train again, "
+            "each time without another part of the labelled tiles, and score it there; "
+            "--minutes are for all of it. A worse model does not come into use.",
+        ),
+    ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=2,
+            metavar="K",
+            help="How often to train again for --cross-validate; by itself 3 times.",
+        ),
+    ] = None,
     run: Annotated[str | None, typer.Option("--run", hidden=True)] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -152,6 +170,7 @@ def train(
             run=run,
             threads=threads,
             compare=compare,
+            cross_validate=folds or cross_validate,
             on_event=TrainingLog(shown),
         )
     if record.state == "failed":

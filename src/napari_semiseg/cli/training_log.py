@@ -46,7 +46,7 @@ def _lines(event: Event) -> Iterator[str]:
             yield event["message"]
         if scores := event.get("scores"):
             yield f"Step {event['step']}, validation: {_scores_words(scores)}"
-    elif name in ("batch", "arm"):
+    elif name in ("batch", "arm", "check"):
         yield event["sentence"]
     elif name == "paused":
         yield "Paused. Go on with: napari-semiseg resume PROJECT"
@@ -86,9 +86,14 @@ def _scores_words(scores: Mapping[str, Any]) -> str:
 
 def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
     """What came of a run: model, scores, verdict, weights, device."""
+    from napari_semiseg.runs.beside import main_run
     from napari_semiseg.runs.models import read_card_json
     from napari_semiseg.runs.supervised_arm import compare_with_arm
 
+    checked = main_run(run, record)
+    if record.check_of is not None and checked is not None:
+        yield from closing_words(checked.record(), checked)
+        return
     if not run.has_model:
         yield (
             f"The run {record.id} was {record.state} before it had a model. "
@@ -104,10 +109,12 @@ def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
         at = "" if card["task"] == "semantic" else " at IoU 0.5"
         yield f"Scores{at}, on {record.tuned_on}: {_scores_words(record.scores)}"
     if any(name.startswith("training") for name in record.scores):
-        yield (
-            "Those are the tiles it learned from: they say little about other images. "
-            "Label a tile with --role validation to know more."
-        )
+        yield "Those are the tiles it learned from: they say little about other images."
+        if record.cross_validated is None:
+            yield (
+                "To know more, label a tile with --role validation, or train with "
+                "--cross-validate."
+            )
     used = "The model is in use now." if record.accepted else "It is not in use."
     yield f"{used} {record.verdict or ''}".rstrip()
     if found := compare_with_arm(run):

@@ -85,7 +85,7 @@ class PairedDifference:
 
 def paired_difference(new: AnyEvaluation, old: AnyEvaluation) -> PairedDifference:
     """Compare two evaluations of the same tiles, in the same order."""
-    return _compare(_rows(new), _rows(old))
+    return compare_rows(_rows(new), _rows(old))
 
 
 def paired_difference_of_scores(
@@ -93,9 +93,29 @@ def paired_difference_of_scores(
 ) -> PairedDifference | None:
     """Compare the ``scores.json`` of two runs; None: not measured on the same tiles."""
     ours, theirs = new.get("tiles") or [], old.get("tiles") or []
-    if not ours or [*map(_place, ours)] != [*map(_place, theirs)]:
+    if not ours or [*map(place_of_row, ours)] != [*map(place_of_row, theirs)]:
         return None
-    return _compare(ours, theirs)
+    return compare_rows(ours, theirs)
+
+
+def compare_rows(ours: Sequence[Row], theirs: Sequence[Row]) -> PairedDifference:
+    """Compare the rows of the same tiles, in the same order."""
+
+    def difference(numbers: Sequence[int]) -> float:
+        mine = score_of_rows([ours[number] for number in numbers])
+        return mine - score_of_rows([theirs[number] for number in numbers])
+
+    return PairedDifference(
+        score_of_rows(ours),
+        score_of_rows(theirs),
+        jackknife_error(difference, len(ours)),
+        len(ours),
+    )
+
+
+def place_of_row(row: Row) -> tuple[Any, ...]:
+    """Which tile of which image a row is about."""
+    return row["image_id"], tuple(row["origin"]), tuple(row["size"])
 
 
 def score_of_rows(rows: Sequence[Row]) -> float:
@@ -125,24 +145,7 @@ def jackknife_error(
     return math.sqrt((n - 1) * statistics.pvariance(left_out))
 
 
-def _compare(ours: Sequence[Row], theirs: Sequence[Row]) -> PairedDifference:
-    def difference(numbers: Sequence[int]) -> float:
-        mine = score_of_rows([ours[number] for number in numbers])
-        return mine - score_of_rows([theirs[number] for number in numbers])
-
-    return PairedDifference(
-        score_of_rows(ours),
-        score_of_rows(theirs),
-        jackknife_error(difference, len(ours)),
-        len(ours),
-    )
-
-
 def _rows(evaluation: AnyEvaluation) -> list[Row]:
     if isinstance(evaluation, ClassEvaluation):
         return [{"confusion": table} for table in evaluation.tables]
     return [{"ap_actis": one.ap_actis} for one in evaluation.scores]
-
-
-def _place(row: Row) -> tuple[Any, ...]:
-    return row["image_id"], tuple(row["origin"]), tuple(row["size"])

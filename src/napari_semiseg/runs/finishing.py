@@ -15,7 +15,7 @@ from napari_semiseg.runs.report import write_report, write_scores
 from napari_semiseg.runs.reporting.examples import choose_examples, write_examples
 from napari_semiseg.runs.supervised_arm import arm_verdict
 from napari_semiseg.runs.trainable import Outcome
-from napari_semiseg.runs.verdict import decide
+from napari_semiseg.runs.verdict import await_check, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,6 +134,8 @@ class Finisher:
             scores = evaluation.as_dict(judges.tiles)
             return arm_verdict(self._run, record.arm_of, scores), None
         used = model_in_use(self._run.project_folder, without=self._run)
+        if record.cross_validate is not None and ending == "finished":
+            return await_check(evaluation, in_use=used is not None), None
         new: AnyEvaluation = evaluation
         old, words = None, None
         shared = [] if used is None else self._clean_for(used, judges)

@@ -27,7 +27,14 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, project_folder: Path, method: str, **fields: Any) -> RunFolder:
+    def create(
+        cls,
+        project_folder: Path,
+        method: str,
+        *,
+        stem: str | None = None,
+        **fields: Any,
+    ) -> RunFolder:
         """Make a new run folder with its record.
 
         Parameters
@@ -35,12 +42,14 @@ class RunFolder:
         project_folder
             The project the run belongs to.
         method
-            Name of the method, the end of the folder's name.
+            Name of the method.
+        stem
+            The end of the folder's name; None: the method.
         **fields
             Further fields of the :class:`RunRecord`.
         """
         now = datetime.now(UTC)
-        run = cls(_new_folder(project_folder / "runs", now, method))
+        run = cls(_new_folder(project_folder / "runs", now, stem or method))
         record = RunRecord(
             id=run.id,
             method=method,

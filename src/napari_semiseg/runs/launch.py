@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.label_counts import count_labels
 from napari_semiseg.project.project import Project
+from napari_semiseg.runs.after import train_beside, train_check
+from napari_semiseg.runs.beside import main_run
+from napari_semiseg.runs.checking.check import settle
+from napari_semiseg.runs.checking.folds import n_folds, why_no_folds
 from napari_semiseg.runs.claiming import calm_threads, failure_noted
+from napari_semiseg.runs.execution import execute, note_beginning
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.lineage import learned_boxes
 from napari_semiseg.runs.models import read_card_json, start_folder
 from napari_semiseg.runs.snapshot import load_inputs, save_inputs, take_snapshot
-from napari_semiseg.runs.supervised_arm import arm_of, check_comparable, create_arm
+from napari_semiseg.runs.supervised_arm import check_comparable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from napari_semiseg.geometry import ImageSource
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.learning.training import Training
+    from napari_semiseg.learning.training_set import TrainingSet
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.record import RunRecord
 
-_LOG = logging.getLogger(__name__)
 FROM_SCRATCH = ("supervised",)
 """Methods that are a comparison arm, which always starts from the encoder weights."""
 
@@ -41,6 +45,7 @@ def train(
     threads: int | None = None,
     run: RunFolder | None = None,
     compare: bool = False,
+    cross_validate: int | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunRecord:
     """Train on a project in this process, in a run folder others may watch.
@@ -67,9 +72,14 @@ def train(
         was asked for then holds: settings, start, seed, steps, comparison.
     compare
         Once it has finished, train its supervised arm, see `runs.supervised_arm`.
+    cross_validate
+        Once it has finished, train again so often, each time without another part of
+        the labelled tiles, to score it and to decide whether it comes into use, see
+        `runs.checking`. Only where there are no validation tiles. ``minutes`` are for
+        all of these together. None: not at all.
     on_event
-        Called with each event that is written, also by the arm; in front of these with
-        an event ``arm``, which no file has.
+        Called with each event that is written, also by what follows; in front of that
+        with an event ``check`` or ``arm``, which no file has.
 
     Returns
     -------
@@ -85,18 +95,49 @@ def train(
     project = Project.open(project_folder)
     if run is None:
         run = RunFolder.create(project.folder, _seeded(settings, seed).name)
+    before = run.record()
     with run.lock(), failure_noted(run), calm_threads(run, threads):
-        if run.checkpoint is not None:
-            record = _resume(run, project, device, on_event)
+        if before.check_of is not None:
+            train_check(run, project, _same_device(before, device), on_event)
+        elif run.checkpoint is not None:
+            _resume(run, project, device, on_event)
         else:
             chosen = _seeded(settings, seed)
             if compare:
                 check_comparable(chosen, str(start))
                 run.update(compare=True)
-            record = _begin(run, project, chosen, device, start, minutes, on_event)
-    if record.compare and record.state == "finished" and arm_of(run) is None:
-        _train_arm(run, project, record.device or device, on_event)
-    return record
+            budget = Budget(minutes, cross_validate)
+            _begin(run, project, chosen, device, start, budget, on_event)
+    record = run.record()
+    first = main_run(run, before) if before.check_of is not None else run
+    if record.state == "finished" and first is not None:
+        train_beside(first, project, record.device or device, on_event)
+    return run.record()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Minutes for a run and its check together, and how many folds are wished for."""
+
+    minutes: float | None = None
+    cross_validate: int | None = None
+
+    def n_folds(self, training_set: TrainingSet) -> tuple[int | None, list[str]]:
+        """How many folds there will be, and why there are none."""
+        if self.cross_validate is None:
+            return None, []
+        why = why_no_folds(training_set)
+        if why is not None:
+            return None, [why]
+        return n_folds(training_set, self.cross_validate), []
+
+    def steps(self, training: Training, folds: int | None) -> tuple[int, Any]:
+        """Steps of the run, and what a step of each stage takes.
+
+        Each of K folds learns from (K - 1) / K of the tiles with as many of the steps,
+        so that the run and its folds together make K times the run's steps.
+        """
+        return steps_for(training, (self.minutes or 0) / (folds or 1))
 
 
 def steps_for(training: Training, minutes: float) -> tuple[int, dict[str, float]]:
@@ -121,12 +162,14 @@ def _begin(
     settings: Settings,
     device: str,
     start: str | Path,
-    minutes: float | None,
+    budget: Budget,
     on_event: Callable[[Event], None] | None,
 ) -> RunRecord:
     from napari_semiseg.learning.model import Model
     from napari_semiseg.learning.training import Training
+    from napari_semiseg.runs.finishing import Finisher
 
+    settle(project.folder)
     notes: list[str] = []
     if settings.name in FROM_SCRATCH and str(start) != "scratch":
         start = "scratch"
@@ -141,22 +184,26 @@ def _begin(
         device=device,
         start=None if begun_from is None else Model.load(begun_from),
     )
+    folds, why = budget.n_folds(snapshot.training_set)
+    notes += why
     pace = None
-    if minutes is not None:
-        n_steps, pace = steps_for(training, minutes)
+    if budget.minutes is not None:
+        n_steps, pace = budget.steps(training, folds)
         training.set_total_steps(n_steps)
-        notes.append(f"{minutes:g} minutes are {n_steps} steps on this computer.")
-    _note(
+        notes.append(_minutes_words(budget.minutes, n_steps, folds))
+    note_beginning(
         run,
         training,
         str(start),
         inputs=snapshot.hashes,
-        minutes=minutes,
+        minutes=None if budget.minutes is None else budget.minutes / (folds or 1),
+        cross_validate=folds,
         seconds_per_step=pace,
         labels=count_labels(project).as_dict(),
         messages=(*snapshot.messages, *notes, *training.messages),
     )
-    return _run(run, project, training, snapshot.hashes, on_event, resumed=False)
+    finish = Finisher(run, training, snapshot.hashes)
+    return execute(run, project, training, finish, on_event, resumed=False)
 
 
 def _resume(
@@ -166,6 +213,7 @@ def _resume(
     on_event: Callable[[Event], None] | None,
 ) -> RunRecord:
     from napari_semiseg.learning.training import Training
+    from napari_semiseg.runs.finishing import Finisher
 
     record = run.record()
     if run.checkpoint is None:
@@ -173,78 +221,23 @@ def _resume(
     training = Training.resume(
         run.checkpoint,
         load_inputs(run, project),
-        device=record.device or "auto" if device == "auto" else device,
+        device=_same_device(record, device),
     )
     run.update(device=str(training.device))
-    return _run(run, project, training, record.inputs, on_event, resumed=True)
+    finish = Finisher(run, training, record.inputs)
+    return execute(run, project, training, finish, on_event, resumed=True)
 
 
-def _train_arm(
-    run: RunFolder,
-    project: Project,
-    device: str,
-    on_event: Callable[[Event], None] | None,
-) -> None:
-    """Train the supervised arm of a run; what goes wrong there is the arm's."""
-    from napari_semiseg.learning.training import Training
-
-    try:
-        arm, settings = create_arm(run)
-        if on_event is not None:
-            sentence = (
-                f"Now {settings.steps:,} steps from the labelled tiles alone, to see "
-                f"whether the unlabelled images helped. The run {run.id} is finished; "
-                "this part can be stopped."
-            )
-            on_event({"event": "arm", "run": arm.id, "sentence": sentence})
-        with arm.lock(), failure_noted(arm), calm_threads(arm, None):
-            training = Training(load_inputs(arm, project), settings, device=device)
-            _note(arm, training, "scratch")
-            hashes = arm.record().inputs
-            _run(arm, project, training, hashes, on_event, resumed=False)
-    except SemisegError as error:
-        _LOG.warning("The supervised arm could not be trained: %s", error)
+def _same_device(record: RunRecord, device: str) -> str:
+    """Where a resumed run goes on, unless another device was named."""
+    return record.device or "auto" if device == "auto" else device
 
 
-def _note(run: RunFolder, training: Training, start: str, **fields: Any) -> None:
-    """Write down with what a run begins."""
-    run.update(
-        settings=training.settings.model_dump(mode="json"),
-        seed=training.settings.seed,
-        start=start,
-        device=str(training.device),
-        total_steps=training.total_steps,
-        **{"messages": training.messages, **fields},
-    )
-
-
-def _run(
-    run: RunFolder,
-    project: Project,
-    training: Training,
-    hashes: dict[str, str],
-    on_event: Callable[[Event], None] | None,
-    *,
-    resumed: bool,
-) -> RunRecord:
-    from napari_semiseg.runs.finishing import Finisher
-    from napari_semiseg.runs.reporting.page import write_page_if_possible
-    from napari_semiseg.runs.training_process import TrainingRun
-
-    def source_of(image_id: str) -> ImageSource:
-        project.reload()  # The image may have been added since the run began.
-        return project.source(project.image(image_id))
-
-    record = TrainingRun(
-        run,
-        training,
-        source_of=source_of,
-        finish=Finisher(run, training, hashes),
-        resumed=resumed,
-        on_event=on_event,
-    ).train()
-    write_page_if_possible(run)
-    return record
+def _minutes_words(minutes: float, n_steps: int, folds: int | None) -> str:
+    words = f"{minutes:g} minutes are {n_steps} steps on this computer"
+    if folds is None:
+        return f"{words}."
+    return f"{words}, and {(folds - 1) * n_steps} more for cross-validation."
 
 
 def _seeded(settings: Settings | None, seed: int | None) -> Settings:

@@ -52,7 +52,8 @@ class RunRecord(BaseModel):
     messages
         What the user should know.
     accepted, verdict
-        Whether the model replaced the one in use, and why; None while unknown.
+        Whether the model replaced the one in use, and why; None while unknown, as long
+        as a cross-validation is to decide.
     scores, validated
         Scores of the model on the tiles that ``tuned_on`` names, and whether these are
         validation tiles that no model before it has learned from.
@@ -63,6 +64,13 @@ class RunRecord(BaseModel):
     compare, arm_of
         Whether a supervised arm of as many steps follows; the run this one is that arm
         of, which never comes into use by itself.
+    cross_validate, check_of
+        How many folds its cross-validation has, None: there is none; the run that this
+        one is the cross-validation of.
+    cross_validated
+        What that has found: ``score``, ``noise`` (null of a single tile), ``n_tiles``,
+        ``n_folds``, ``words`` (``by cross-validation over 4 labelled tiles``),
+        ``collapsed``, and the ``run`` that did it; None while it has not ended.
     labels
         What was labelled when it began, see `project.label_counts`.
     failure, failure_kind
@@ -100,6 +108,9 @@ class RunRecord(BaseModel):
     compared: dict[str, float | int | None] | None = None
     compare: bool = False
     arm_of: str | None = None
+    cross_validate: int | None = None
+    check_of: str | None = None
+    cross_validated: dict[str, Any] | None = None
     labels: dict[str, float | int | None] | None = None
     failure: str | None = None
     failure_kind: str | None = None

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.runs.measured import measured
 from napari_semiseg.runs.models import model_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-_MAIN_SCORES = ("ap_actis", "mean_iou")
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ def rounds(project_folder: Path) -> tuple[Round, ...]:
         if not run.has_model or record.arm_of is not None:
             continue
         labels: Mapping[str, Any] = record.labels or {}
+        known = measured(record)
         one = Round(
             len(found) + 1,
             run.id,
@@ -87,9 +87,9 @@ def rounds(project_folder: Path) -> tuple[Round, ...]:
             labels.get("tiles"),
             labels.get("objects"),
             labels.get("minutes"),
-            main_score(record.scores),
-            record.tuned_on,
-            record.validated,
+            known.score,
+            known.on,
+            known.validated,
             record.accepted,
             run == used,
         )
@@ -112,11 +112,3 @@ def round_named(rounds: Sequence[Round], name: int | str) -> Round:
         raise SemisegError("This project has no round yet: train a model first.")
     last = len(rounds)
     raise SemisegError(f"There is no round {name}: give a number from 1 to {last}.")
-
-
-def main_score(scores: Mapping[str, float | None]) -> float | None:
-    """The score of a run's record that models are compared by; None: none."""
-    for name, value in scores.items():
-        if name.rpartition(".")[2] in _MAIN_SCORES and value is not None:
-            return value
-    return None

@@ -7,18 +7,18 @@ like any other, and its model never comes into use by itself.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.files import disk_errors, read_json
+from napari_semiseg.files import read_json
 from napari_semiseg.learning.methods import parse_settings
 from napari_semiseg.learning.settings import (
     Settings,
     SupervisedSettings,
     SupervisedStageSettings,
 )
+from napari_semiseg.runs.beside import create_beside
 from napari_semiseg.runs.comparison import paired_difference_of_scores
 from napari_semiseg.runs.folder import RunFolder, list_runs
 from napari_semiseg.runs.verdict import Verdict
@@ -102,19 +102,8 @@ def arm_settings(settings: Settings) -> SupervisedSettings:
 
 def create_arm(run: RunFolder) -> tuple[RunFolder, SupervisedSettings]:
     """A new run beside a finished one, with its inputs; and what to train it with."""
-    record = run.record()
-    settings = arm_settings(parse_settings(record.settings))
-    arm = RunFolder.create(
-        run.project_folder,
-        settings.name,
-        arm_of=run.id,
-        inputs=record.inputs,
-        labels=record.labels,
-        threads=record.threads,
-    )
-    with disk_errors(arm.inputs):
-        shutil.copytree(run.inputs, arm.inputs, dirs_exist_ok=True)
-    return arm, settings
+    settings = arm_settings(parse_settings(run.record().settings))
+    return create_beside(run, settings.name, arm_of=run.id), settings
 
 
 def arm_of(run: RunFolder) -> RunFolder | None:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Verdict:
     """Whether a model comes into use, and why.
 
-    ``compared`` are the numbers that decided; None: nothing could be compared.
+    ``accepted`` is None while a cross-validation is to decide. ``compared`` are the
+    numbers that decided; None: nothing could be compared.
     """
 
-    accepted: bool
+    accepted: bool | None
     sentence: str
     compared: PairedDifference | None = None
 
@@ -58,7 +59,7 @@ def decide(
     if not in_use:
         return Verdict(True, "It is the first model of this project.")
     if old is None or judged_on is None:
-        return _not_validated(stopped)
+        return not_validated(stopped)
     compared = paired_difference(new, old)
     figures = (
         f"{compared.new:.3f} against {compared.old:.3f} ({new.score_words}, "
@@ -71,7 +72,8 @@ def decide(
     return Verdict(True, f"It is {how} the model in use: {figures}", compared)
 
 
-def _not_validated(stopped: bool) -> Verdict:
+def not_validated(stopped: bool) -> Verdict:
+    """What is said where no tile can judge; ``stopped`` before its end."""
     if stopped:
         return Verdict(
             False,
@@ -82,4 +84,21 @@ def _not_validated(stopped: bool) -> Verdict:
         True,
         "Not validated: no validation tile can compare it with the model in use, and "
         "it replaces it. Mark a tile as validation to have the next one judged.",
+    )
+
+
+def await_check(new: AnyEvaluation, *, in_use: bool) -> Verdict:
+    """What is said of a model that is going to be cross-validated.
+
+    The first one of a project is taken at once, as there is no other; one that finds
+    (nearly) nothing in the tiles it learned from is not.
+    """
+    if new.collapsed:
+        return decide(new, None, in_use=in_use, stopped=False, judged_on=None)
+    if not in_use:
+        sentence = "It is the first model of this project, and is cross-validated now."
+        return Verdict(True, sentence)
+    return Verdict(
+        None,
+        "It is cross-validated now. Until that has ended, the model in use stays.",
     )

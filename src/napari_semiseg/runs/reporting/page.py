@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_semiseg.files import make_folder, write_bytes
-from napari_semiseg.runs.folder import RunFolder
+from napari_semiseg.runs.beside import main_run
 from napari_semiseg.runs.reporting.facts import read_facts
 from napari_semiseg.runs.reporting.markup import page, tag
 from napari_semiseg.runs.reporting.provenance import (
@@ -26,6 +26,8 @@ from napari_semiseg.runs.reporting.results import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_semiseg.runs.folder import RunFolder
 
 _LOG = logging.getLogger(__name__)
 _SECTIONS = (
@@ -78,13 +80,16 @@ def write_page(run: RunFolder, path: Path | None = None) -> Path:
 def write_page_if_possible(run: RunFolder) -> None:
     """Write the report of a run that has ended; no failure of this is the run's.
 
-    The report of the run that it is the supervised arm of is written anew, too.
+    The report of the run that it is beside, as its supervised arm, is written anew,
+    too. A cross-validation has no other report than that.
     """
     try:
-        write_page(run)
-        arm_of = run.record().arm_of
-        if arm_of is not None:
-            write_page(RunFolder(run.path.parent / arm_of))
+        record = run.record()
+        if record.check_of is None:
+            write_page(run)
+        first = main_run(run, record)
+        if first is not None:
+            write_page(first)
     except Exception as error:
         # Whatever is wrong with a picture or a disk: the model is there.
         _LOG.warning("The report of %s could not be written: %s", run.id, error)

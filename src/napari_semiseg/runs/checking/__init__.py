@@ -1,0 +1,1 @@
+"""Cross-validation of a run whose project has no validation tiles."""
