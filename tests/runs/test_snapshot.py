@@ -28,7 +28,7 @@ from napari_semiseg.segmentation.trust import Trust
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_semiseg.project.records import ImageItem
+    from napari_semiseg.project.records import ImageItem, TileState
 
 TRAIN, JUDGE = Box((0, 0), (48, 56)), Box((40, 56), (32, 40))
 
@@ -58,6 +58,22 @@ def test_validation_tiles_are_never_unlabelled(project: Project) -> None:
     judged = by_id[project.image("cells0.tif").id]
     assert judged.excluded == (Box((8, 24), (88, 88)),)  # 32 px wider, clipped.
     assert by_id[project.image("cells1.tif").id].excluded == ()
+
+
+@pytest.mark.parametrize("state", ["training", "validation"])
+def test_image_that_tiles_cover_is_not_unlabelled(
+    tmp_path: Path, state: TileState
+) -> None:
+    halves: list[tuple[Box, TileState]]
+    nearly: list[tuple[Box, TileState]]
+    halves = [(Box((0, 0), (96, 60)), state), (Box((0, 60), (96, 52)), "training")]
+    nearly = [(Box((0, 0), (96, 111)), "training"), (Box((0, 111), (96, 1)), "to do")]
+    tiles = {0: halves, 1: nearly}
+    covered = make_project(tmp_path / "covered", tiles)
+    found = take_snapshot(covered)
+    names = [covered.image(one.image_id).name for one in found.training_set.unlabelled]
+    assert names == ["cells1.tif", "cells2.tif"]
+    assert len(found.hashes) == 3
 
 
 def test_images_for_testing_are_left_out(project: Project) -> None:

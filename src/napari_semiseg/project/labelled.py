@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +56,13 @@ class LabelledArea:
     accepted: bool = False
     class_overrides: NDArray[np.uint8] | None = None
     accepted_pixels: NDArray[np.bool_] | None = None
+
+
+def wholly_labelled(item: ImageItem, areas: Sequence[LabelledArea]) -> bool:
+    """Whether finished tiles cover all of an image: nothing of it is unlabelled."""
+    boxes = (a.box for a in areas if a.item.id == item.id and not a.accepted)
+    # A pixel belongs to one tile only.
+    return sum(math.prod(box.size) for box in boxes) >= math.prod(item.shape)
 
 
 def labelled_areas(project: Project) -> Iterator[LabelledArea]:

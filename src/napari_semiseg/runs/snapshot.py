@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semiseg.errors import SemisegError
-from napari_semiseg.files import make_folder, read_json, replace_file, write_json
+from napari_semiseg.files import make_folder, read_json, write_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.training_set import (
     LabelledTile,
     TrainingSet,
     UnlabelledImage,
 )
-from napari_semiseg.project.labelled import labelled_areas
+from napari_semiseg.project.labelled import labelled_areas, wholly_labelled
 from napari_semiseg.runs.frozen_corrections import (
     FrozenCorrections,
     freeze_corrections,
@@ -28,12 +28,11 @@ from napari_semiseg.runs.frozen_corrections import (
     load_old_trust,
     save_corrections,
 )
+from napari_semiseg.runs.tile_inputs import read_tile, tile_facts, write_tile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from napari_semiseg.project.labelled import LabelledArea
     from napari_semiseg.project.project import Project
@@ -96,6 +95,7 @@ def take_snapshot(
             freeze_corrections(project, item),
         )
         for item in present
+        if not wholly_labelled(item, areas)
     )
     found = TrainingSet(
         labelled=tiles,
@@ -115,8 +115,8 @@ def save_inputs(run: RunFolder, snapshot: Snapshot) -> None:
     tiles = []
     for number, tile in enumerate(known.labelled):
         name = f"tile-{number:04d}"
-        _write_tile(run.inputs, name, tile)
-        tiles.append({"name": name, **_tile_facts(tile)})
+        write_tile(run.inputs, name, tile)
+        tiles.append({"name": name, **tile_facts(tile)})
     for image in known.unlabelled:
         if isinstance(image.corrections, FrozenCorrections):
             folder = make_folder(run.inputs / "corrections" / image.image_id)
@@ -172,7 +172,7 @@ def load_inputs(run: RunFolder, project: Project) -> TrainingSet:
     )
     return TrainingSet(
         labelled=tuple(
-            _read_tile(run.inputs, one, project, images) for one in content["tiles"]
+            _with_source(run.inputs, one, project, images) for one in content["tiles"]
         ),
         unlabelled=unlabelled,
         n_channels=content["n_channels"],
@@ -226,19 +226,6 @@ def _about_missing(pool: Sequence[ImageItem], lost: set[str]) -> tuple[str, ...]
     return (f"{len(names)} image(s) are missing and not learned from: {some}.",)
 
 
-def _tile_facts(tile: LabelledTile) -> dict[str, Any]:
-    return {
-        "image_id": tile.image_id,
-        "origin": list(tile.origin),
-        "size": list(tile.instances.shape),
-        "role": tile.role,
-        "clean": tile.clean,
-        "classes": [[number, kind] for number, kind in tile.classes.items()],
-        "class_overrides": tile.class_overrides is not None,
-        "accepted": tile.accepted is not None,
-    }
-
-
 def _unlabelled_facts(image: UnlabelledImage) -> dict[str, Any]:
     return {
         "image_id": image.image_id,
@@ -255,55 +242,9 @@ def _box(content: Any) -> Box:
     return Box(tuple(content[0]), tuple(content[1]))
 
 
-def _write_tile(folder: Path, name: str, tile: LabelledTile) -> None:
-    arrays: dict[str, NDArray[Any]] = {
-        "image": tile.image,
-        "instances": tile.instances,
-        "annotated": tile.annotated.astype(np.uint8),
-    }
-    if tile.class_overrides is not None:
-        arrays["overrides"] = tile.class_overrides
-    if tile.accepted is not None:
-        arrays["accepted"] = tile.accepted.astype(np.uint8)
-    for kind, array in arrays.items():
-        _write_tiff(folder / f"{name}-{kind}.tif", array)
-
-
-def _write_tiff(path: Path, array: NDArray[Any]) -> None:
-    import tifffile  # Slow to import.
-
-    def write(temporary: Path) -> None:
-        tifffile.imwrite(temporary, array, photometric="minisblack")
-
-    replace_file(path, write)
-
-
-def _read_tile(
+def _with_source(
     folder: Path, facts: dict[str, Any], project: Project, images: dict[str, ImageItem]
 ) -> LabelledTile:
-    import tifffile
-
-    size = tuple(facts["size"])
-
-    def read(kind: str) -> NDArray[Any]:
-        # Reshaped, because TIFF drops axes of length one.
-        return tifffile.imread(folder / f"{facts['name']}-{kind}.tif")
-
-    tile = LabelledTile(
-        image=read("image").reshape(-1, *size),
-        instances=read("instances").reshape(size),
-        annotated=read("annotated").reshape(size).astype(bool),
-        classes=dict(facts["classes"]),
-        image_id=facts["image_id"],
-        origin=tuple(facts["origin"]),
-        role=facts["role"],
-        clean=facts["clean"],
-        class_overrides=(
-            read("overrides").reshape(size) if facts.get("class_overrides") else None
-        ),
-        accepted=(
-            read("accepted").reshape(size) > 0 if facts.get("accepted") else None
-        ),
-    )
+    tile = read_tile(folder, facts)
     item = images.get(tile.image_id)
     return tile if item is None else replace(tile, source=project.source(item))
