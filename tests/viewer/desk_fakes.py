@@ -12,6 +12,7 @@ from napari_semiseg.files import write_json
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.viewer.teacher.teacher_layers import Chosen
 from napari_semiseg.viewer.training.run_view import NO_RUN, RunView
+from napari_semiseg.viewer.training.training_choice import TrainingChoice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,10 @@ class FakeTraining(QObject):
     def why_not(self) -> str | None:
         return self.reason
 
+    @property
+    def choice(self) -> TrainingChoice:
+        return TrainingChoice()
+
     def start_again(self, start: str = "last") -> bool:
         self.started.append(start)
         return True
@@ -106,7 +111,8 @@ class FakeTeacher(QObject):
         self.alone = False
         self.acts: list[tuple[Any, ...]] = []
         self.thresholds = Chosen()
-        self.rules: tuple[Any, ...] = ()
+        self.rules: dict[str, Any] = {}
+        self.shares: tuple[Any, ...] = ()
         self.words: Any = None
         self.object_there = 0
         self.ready = window is not None
@@ -123,11 +129,14 @@ class FakeTeacher(QObject):
     def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
         self.thresholds = Chosen(foreground, seed, min_size)
 
-    def set_rules(self, boundary_mode: str, form: str) -> None:
-        self.rules = (boundary_mode, form)
+    def set_rules(self, **changes: Any) -> None:
+        self.rules |= changes
 
     def set_words(self, words: Any) -> None:
         self.words = words
+
+    def class_shares(self) -> tuple[Any, ...]:
+        return self.shares
 
     def object_at(self, world: Any) -> int:
         return self.object_there

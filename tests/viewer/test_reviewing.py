@@ -115,7 +115,8 @@ def kept(project: Project) -> Any:
 def test_the_model_brings_its_thresholds_rules_and_words(desk: Any) -> None:
     assert desk.reviewing.cutting.tuned == TUNED
     assert desk.teacher.thresholds == TUNED
-    assert desk.teacher.rules == ("inner", "components")
+    assert desk.teacher.rules["boundary_mode"] == "inner"
+    assert desk.teacher.rules["form"] == "components"
     assert desk.teacher.words == ActisSettings.layer_words
 
 
@@ -170,7 +171,8 @@ def test_thresholds_of_a_run_that_trains_are_only_tried(
     run = living_run(project)
     desk.training.show(run, state="training", step=3)
     assert desk.teacher.thresholds == Chosen(0.5, 0.5, 12)
-    assert desk.teacher.rules == ("outer", "mahotas")
+    assert desk.teacher.rules["boundary_mode"] == "outer"
+    assert desk.teacher.rules["form"] == "mahotas"
 
     desk.reviewing.cutting.put(0.2, 0.8, 0)
     desk.reviewing.cutting.save()

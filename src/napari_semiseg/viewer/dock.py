@@ -182,10 +182,12 @@ class SemisegDock(QWidget):
 
     def _panels(self) -> list[Panel]:
         desk, menu = self.desk, self.menu
+        train = TrainPanel(desk)
+        desk.reviewing.choosing.follow(train.setup)
         return [
             ImagesPanel(desk, menu.new_project, menu.choose_project, menu.try_samples),
             AnnotatePanel(desk),
-            TrainPanel(desk),
+            train,
             ReviewPanel(desk),
             ExportPanel(desk),
         ]

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QWidget
 from napari_semiseg.viewer.classes.class_table import ClassTable
 from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.panels.review_objects import ObjectRows
+from napari_semiseg.viewer.panels.review_pixels import PixelRows
 from napari_semiseg.viewer.panels.review_progress import ReviewProgressBar
 from napari_semiseg.viewer.panels.review_queue import QueueRows
 from napari_semiseg.viewer.panels.review_sizes import SizeRows
@@ -87,6 +88,7 @@ class ReviewPanel(Panel):
         self.progress.show_progress(self._desk.reviewing.book.progress)
         self._show_verdict()
         self._show_thresholds()
+        self.pixels.refresh()
         self.objects.refresh()
         self.queue.refresh()
         self.sizes.refresh()
@@ -201,7 +203,8 @@ class ReviewPanel(Panel):
             cutting.reset,
         )
         self._kept = note()
-        self._add(self.sliders, self._reset, self._kept)
+        self.pixels = PixelRows(self._desk)
+        self._add(self.sliders, self._reset, self._kept, self.pixels)
 
     def _show_classes(self) -> bool:
         """Show what is seen of each class, in the place of how objects are cut out."""

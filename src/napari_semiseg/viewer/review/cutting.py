@@ -116,7 +116,7 @@ class Cutting(QObject):
             return
         self.tuned = Chosen(*rules.thresholds, rules.min_size)
         self._desk.teacher.set_words(rules.words)
-        self._desk.teacher.set_rules(rules.boundary, rules.form)
+        self._desk.teacher.set_rules(boundary_mode=rules.boundary, form=rules.form)
         kept = None if teacher.lives else chosen_thresholds(project, teacher.run)
         if kept is not None:
             self._show(Chosen(kept.foreground, kept.seed, kept.min_size))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.viewer.review.choosing import Choosing
 from napari_semiseg.viewer.review.cutting import Cutting
 from napari_semiseg.viewer.review.feedback import Feedback
 from napari_semiseg.viewer.review.needs_work import NeedsWork
@@ -41,6 +42,8 @@ class Reviewing(QObject):
     ----------
     cutting
         The thresholds by which objects are cut out.
+    choosing
+        Which pixels count in training.
     reports
         What the training of the model in use, or the one going on, told of the images.
     ranking
@@ -66,6 +69,7 @@ class Reviewing(QObject):
         super().__init__(desk.session)
         self._desk = desk
         self.cutting = Cutting(desk)
+        self.choosing = Choosing(desk)
         self.reports = RunReports(desk)
         self.ranking = Ranking(desk, self.reports)
         self.feedback = Feedback(desk)
@@ -90,6 +94,7 @@ class Reviewing(QObject):
         self.peeking.unpeek()
         self.feedback.close()
         self.book.close()
+        self.choosing.close()
         self.cutting.close()
         self.ranking.close()
         self.reports.close()
@@ -100,6 +105,7 @@ class Reviewing(QObject):
         desk = self._desk
         return [
             (self.cutting.changed, self._tell),
+            (self.choosing.changed, self._tell),
             (self.ranking.changed, self._tell),
             (self.reports.changed, self._tell),
             (self.feedback.changed, self._tell),

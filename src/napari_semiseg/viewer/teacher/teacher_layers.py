@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.learning.layer_words import LayerWords
-    from napari_semiseg.segmentation.classes import BoundaryMode
-    from napari_semiseg.segmentation.watershed import Form
     from napari_semiseg.viewer.classes.class_shares import ClassShare
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.teacher.layer_making import Plane
@@ -104,9 +102,9 @@ class TeacherLayers(QObject):
         thresholds = Thresholds(foreground, seed)
         self._work.change_rules(thresholds=thresholds, min_size=min_size)
 
-    def set_rules(self, boundary_mode: BoundaryMode, form: Form) -> None:
-        """Where the model in use draws boundaries, and how it floods."""
-        self._work.change_rules(boundary_mode=boundary_mode, form=form)
+    def set_rules(self, **changes: Any) -> None:
+        """How objects are found, and pixels to learn from chosen: fields of `Rules`."""
+        self._work.change_rules(**changes)
 
     def set_words(self, words: LayerWords) -> None:
         """Name the layers after what the method in use means by them."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_semiseg.segmentation.trust import Trust
 from napari_semiseg.viewer.classes.class_shares import ClassShare, class_shares
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ class TeacherSight(QObject):
         super().__init__(parent)
         self._session = session
         self._keeper = keeper
-        self._counted: tuple[object, tuple[ClassShare, ...]] = (None, ())
 
     def known_in(self, box: Box) -> bool:
         """Whether the teacher has looked at all pixels of a box."""
@@ -55,11 +55,9 @@ class TeacherSight(QObject):
         view = self._keeper.view
         if view is None:
             return ()
-        if self._counted[0] is not view.teacher:
-            seen = view.teacher
-            planes = seen.label, seen.confidence, seen.selected, seen.known
-            self._counted = seen, class_shares(*planes, view.n_classes)
-        return self._counted[1]
+        seen, in_loss = view.teacher, view.shown.trusted == Trust.TRUSTED
+        planes = seen.label, seen.confidence, in_loss, seen.known
+        return class_shares(*planes, view.n_classes)
 
     def _looked(self, box: Box) -> bool:
         """Whether the teacher has looked at a box; else that is said and asked for."""

@@ -19,8 +19,8 @@ class ThresholdSliders(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.foreground = _slider()
-        self.seed = _slider()
+        self.foreground = share_slider()
+        self.seed = share_slider()
         self.min_size = QSpinBox()
         self.min_size.setRange(0, _LARGEST)
         self.min_size.setSuffix(" px")
@@ -84,7 +84,8 @@ class ThresholdSliders(QWidget):
             )
 
 
-def _slider() -> QLabeledDoubleSlider:
+def share_slider() -> QLabeledDoubleSlider:
+    """A slider from 0 to 1 in steps of 0.01."""
     made = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     made.setRange(0.0, 1.0)
     made.setSingleStep(0.01)  # type: ignore[arg-type]  # superqt's hints lag.
