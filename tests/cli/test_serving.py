@@ -102,7 +102,11 @@ def test_previews_rank_and_export_from_start_to_stop(
     # The image predicted just now comes at once, the one that is not finished next.
     assert [one["image_id"] for one in ranked] == ids[::-1]
     assert [(one["done"], one["total"]) for one in ranked] == [(1, 2), (2, 2)]
-    until(events, "ranked_all")
+    assert all(0 <= one["score"] <= 1 and one["reason"] for one in ranked)
+    final = until(events, "ranked_all")
+    assert final["order"] == ids[::-1]
+    assert [one["image_id"] for one in final["images"]] == final["order"]
+    assert len(final["images"][0]["box"]) == 2
 
     with annotation_lock(project):  # As the viewer holds it.
         asking.request_export(server.folder, tmp_path / "out", images=ids[:1])

@@ -20,7 +20,7 @@ from napari_semiseg.runs.server import Server
 from napari_semiseg.runs.server_folder import ServerFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from napari_semiseg.runs.control import Request
@@ -62,10 +62,11 @@ class FakeWork:
 
     def ranking(
         self, request: Request, attend: Callable[[], None]
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any], None, dict[str, Any]]:
         for image in self.images:
             self._work(f"rank {image}", attend)
             yield {"image_id": image}
+        return {"order": list(self.images)}
 
     def export(
         self, request: Request, tell: Callable[[dict[str, Any]], None]
@@ -151,6 +152,7 @@ def test_previews_and_exports_are_not_kept_by_a_ranking(folder: ServerFolder) ->
     seen = serve(folder, FakeWork(at={("rank a", 0): interrupt}))
     told = [name for name in names(seen) if name != "exporting"]
     assert told == ["preview", "ranked", "exported", "ranked", "ranked", "ranked_all"]
+    assert seen[-1]["order"] == ["a", "b", "c"]
 
 
 def test_export_tells_how_far_it_is_but_not_too_often(folder: ServerFolder) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.project.project import Project
+    from napari_semiseg.project.records import ImageItem
+    from napari_semiseg.viewer.session import Session
 
 
 class FakeServer(QObject):
@@ -65,6 +67,20 @@ class FakeServer(QObject):
             return None
         self.asked.append((kind, what))
         return f"{kind}-{len(self.asked)}"
+
+
+class FakeImages(QObject):
+    """Shows an image at once."""
+
+    shown = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def show(self, item: ImageItem) -> None:
+        self._session.show(item)
+        self.shown.emit()
 
 
 class FakeTraining(QObject):

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
+from napari_semiseg.runs.outside import against_bounds, outside
 from napari_semiseg.runs.sizes import RegionSize, SizeReport
-from napari_semiseg.viewer.review.outside import (
-    against_bounds,
-    band_words,
-    outside,
-    percent,
-)
+from napari_semiseg.viewer.review.outside import band_words, percent
 
 KNOWN = {"a", "b", "c"}
 

@@ -4,23 +4,16 @@ from napari_semiseg.runs.outside import Outside
 from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
 
 
-def queue(**confidences: float | None) -> ImageQueue:
+def queue(**scores: float | None) -> ImageQueue:
     made = ImageQueue()
-    for name, confidence in confidences.items():
-        made.put(QueuedImage(name, confidence, 5))
+    for name, score in scores.items():
+        confidence = None if score is None else 0.8
+        made.put(QueuedImage(name, confidence, 5, score=score or 0.0, reason="unsure"))
     return made
 
 
 def names(queue: ImageQueue, finished: set[str] = frozenset()) -> list[str]:
     return [one.image_id for one in queue.in_order(finished)]
-
-
-def test_what_the_training_doubted_comes_before_what_the_model_doubts() -> None:
-    made = queue(a=0.2, b=0.9, c=0.8)
-
-    made.report({"b": 0.43, "c": 0.95}, {})
-
-    assert names(made) == ["b", "c", "a"]
 
 
 def test_images_are_known_from_the_training_alone() -> None:
@@ -35,17 +28,29 @@ def test_images_are_known_from_the_training_alone() -> None:
     assert not made.looked_at
 
 
-def test_wrong_sizes_come_first_the_worst_of_all_before_the_others() -> None:
-    made = queue(a=0.2)
+def test_wrong_sizes_come_before_right_ones_the_worst_first() -> None:
+    made = ImageQueue()
     wrong = {"b": Outside("b", "b.", 0.4), "c": Outside("c", "c.", 1.2)}
 
-    made.report({"d": 0.1}, wrong)
+    made.report({"a": 0.7, "b": 0.7, "c": 0.7, "d": 0.7}, wrong)
 
-    assert names(made) == ["c", "b", "d", "a"]
+    assert names(made) == ["c", "b", "a", "d"]
+    assert [one.reason for one in made.in_order()][:2] == ["c", "b"]
+
+
+def test_what_the_server_says_of_an_image_goes_before_what_the_training_did() -> None:
+    made = queue(a=0.05)
+
+    made.report({"a": 0.1, "b": 0.9}, {})
+
+    first, second = made.in_order()
+    assert (first.image_id, second.image_id) == ("b", "a")
+    assert (second.score, second.reason) == (0.05, "unsure")
+    assert second.reliability == 0.1
 
 
 def test_labelled_images_still_come_last() -> None:
-    made = queue(a=0.9)
+    made = queue(a=0.1)
     made.report({"b": 0.4}, {})
 
     assert names(made, {"b"}) == ["a", "b"]
@@ -61,7 +66,7 @@ def test_a_new_report_replaces_the_old_one() -> None:
 
 
 def test_another_model_leaves_the_report_to_whoever_reports() -> None:
-    made = queue(a=0.9)
+    made = queue(a=0.1)
     made.report({"a": 0.4}, {})
     made.visit("a")
 
@@ -79,19 +84,6 @@ def test_an_image_that_cannot_be_predicted_but_was_ranked_is_offered() -> None:
     made.report({"a": 0.4}, {})
 
     assert made.next_one().reason == "checkpoints disagree, 0.40"
-
-
-def test_reasons_tell_by_what_an_image_was_ranked() -> None:
-    assert QueuedImage("a", 0.6, 5, reliability=0.43).reason == (
-        "checkpoints disagree, 0.43"
-    )
-    assert QueuedImage("a", reliability=0.8).reason == (
-        "checkpoints differ a little, 0.80"
-    )
-    assert QueuedImage("a", reliability=0.97).reason == "checkpoints agree, 0.97"
-    outside = Outside("31 %, expected 10 to 22 %", "All of it.", 0.4)
-    one = QueuedImage("a", 0.6, 5, reliability=0.43, outside=outside)
-    assert one.reason == "31 %, expected 10 to 22 %"
 
 
 def test_all_that_is_known_is_told() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from desk_fakes import (
+    FakeImages,
     FakeKeys,
     FakeServer,
     FakeTeacher,
@@ -22,7 +23,9 @@ from napari_semiseg.geometry import Box
 from napari_semiseg.learning.settings import ActisSettings
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.chosen_thresholds import chosen_thresholds
+from napari_semiseg.runs.reasons import sureness
 from napari_semiseg.viewer.background import Background
+from napari_semiseg.viewer.canvas import camera_of
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.panels.review import ReviewPanel
@@ -66,7 +69,7 @@ def desk(
         server=FakeServer(tmp_path / "previews"),
         training=FakeTraining(),
         teacher=FakeTeacher(WHOLE),
-        images=SimpleNamespace(show=lambda item: session.show(item)),
+        images=FakeImages(session),
         background=Background(session),
     )
     made.looking = Looking(made)
@@ -97,10 +100,28 @@ def rank_all(desk: Any, project: Project, *confidences: float) -> None:
     for number, (item, value) in enumerate(
         zip(project.images, confidences, strict=True), start=1
     ):
-        event = {"event": "ranked", "request": request, "image_id": item.id}
-        event |= {"confidence": value, "n_objects": 3, "done": number, "total": 3}
-        desk.server.ranked.emit(event)
-    desk.server.ranked.emit({"event": "ranked_all", "request": request})
+        event = {"event": "ranked", "request": request, **ranked(item.id, value)}
+        desk.server.ranked.emit({**event, "done": number, "total": 3})
+    images = [
+        ranked(item.id, value)
+        for item, value in sorted(
+            zip(project.images, confidences, strict=True), key=lambda pair: pair[1]
+        )
+    ]
+    event = {"event": "ranked_all", "request": request}
+    desk.server.ranked.emit({**event, "images": images})
+
+
+def ranked(image_id: str, confidence: float) -> dict[str, Any]:
+    """What the server tells of an image that is doubtful by its confidence alone."""
+    return {
+        "image_id": image_id,
+        "confidence": confidence,
+        "n_objects": 3,
+        "score": 1 - confidence,
+        "reason": sureness(confidence),
+        "box": [[16, 8], [32, 32]],
+    }
 
 
 def kept(project: Project) -> Any:
@@ -426,16 +447,37 @@ def test_images_are_ranked_and_the_least_sure_is_next(
     ]
 
 
+def test_the_next_image_is_seen_at_its_doubtful_tile_once(
+    desk: Any, project: Project
+) -> None:
+    rank_all(desk, project, 0.4, 0.9, 0.7)
+    camera = camera_of(desk.viewer)
+
+    desk.keys.bound["next image"]()
+    assert desk.session.item == project.images[2]
+    middle = desk.session.placement.to_world((31.5, 23.5))
+    assert camera.center[-2:] == pytest.approx(middle)
+
+    # From then on the view is the user's, whatever shows the image again.
+    camera.center = (3.0, 4.0)
+    desk.images.shown.emit()
+    assert camera.center[-2:] == pytest.approx((3.0, 4.0))
+
+    # Asked for by the list, the image in view is seen there again.
+    desk.reviewing.ranking.go(project.images[2].id)
+    assert camera.center[-2:] == pytest.approx(middle)
+
+
 def test_the_first_next_ranks_and_goes_there(desk: Any, project: Project) -> None:
     desk.reviewing.ranking.go_next()
     assert desk.reviewing.ranking.busy
     assert desk.session.item == project.images[0]
 
     for item, value in zip(project.images, (0.9, 0.8, 0.3), strict=True):
-        event = {"event": "ranked", "request": "rank-1", "image_id": item.id}
-        event |= {"confidence": value, "n_objects": 3, "done": 1, "total": 3}
-        desk.server.ranked.emit(event)
-    desk.server.ranked.emit({"event": "ranked_all", "request": "rank-1"})
+        event = {"event": "ranked", "request": "rank-1", **ranked(item.id, value)}
+        desk.server.ranked.emit({**event, "done": 1, "total": 3})
+    last = {"event": "ranked_all", "request": "rank-1", "images": []}
+    desk.server.ranked.emit(last)
 
     assert desk.session.item == project.images[2]
     assert not desk.reviewing.ranking.busy
@@ -443,8 +485,8 @@ def test_the_first_next_ranks_and_goes_there(desk: Any, project: Project) -> Non
 
 def test_a_cancelled_ranking_keeps_what_is_known(desk: Any, project: Project) -> None:
     desk.reviewing.ranking.rank()
-    event = {"event": "ranked", "request": "rank-1", "image_id": project.images[1].id}
-    event |= {"confidence": 0.5, "n_objects": 3, "done": 1, "total": 3}
+    told = ranked(project.images[1].id, 0.5)
+    event = {"event": "ranked", "request": "rank-1", **told, "done": 1, "total": 3}
     desk.server.ranked.emit(event)
 
     desk.reviewing.ranking.cancel()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from desk_fakes import (
+    FakeImages,
     FakeKeys,
     FakeServer,
     FakeTeacher,
@@ -51,7 +52,7 @@ def desk(project: Project, tmp_path: Path, viewer: Any) -> Iterator[Any]:
         server=FakeServer(tmp_path / "previews"),
         training=FakeTraining(),
         teacher=FakeTeacher(WHOLE),
-        images=SimpleNamespace(show=session.show),
+        images=FakeImages(session),
         background=Background(session),
     )
     made.looking = Looking(made)

@@ -24,8 +24,9 @@ from napari_semiseg.runs.server_folder import ServerFolder
 from napari_semiseg.runs.told_pixels import told_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Sequence
 
+    from napari_semiseg.api.ranking import RankedImage
     from napari_semiseg.geometry import Box
     from napari_semiseg.learning.told import Told
     from napari_semiseg.project.project import Project
@@ -118,8 +119,10 @@ class ProjectWork:
         )
         return {**fields, "model": proposals.run.id}
 
-    def ranking(self, request: Request, attend: Attend) -> Iterator[dict[str, Any]]:
-        """How sure the model in use is of each image."""
+    def ranking(
+        self, request: Request, attend: Attend
+    ) -> Generator[dict[str, Any], None, dict[str, Any]]:
+        """What the model in use is in doubt of in each image; in the end the order."""
         wish = RankWish.model_validate(request.options)
         proposals = self._current()
         images = [
@@ -128,16 +131,14 @@ class ProjectWork:
             if wish.images is None or item.id in wish.images
         ]
         found = ranking(self._project, proposals, images, _Told(attend))
-        for number, one in enumerate(found, start=1):
-            yield {
-                "image_id": one.image_id,
-                "confidence": one.confidence,
-                "n_objects": one.n_objects,
-                "reliability": one.reliability,
-                "sentence": one.problem,
-                "done": number,
-                "total": len(images),
-            }
+        number = 0
+        while True:
+            try:
+                one = next(found)
+            except StopIteration as end:
+                return _in_order(end.value)
+            number += 1
+            yield {**_fields(one), "done": number, "total": len(images)}
 
     def export(
         self, request: Request, tell: Callable[[dict[str, Any]], None]
@@ -201,6 +202,25 @@ class ProjectWork:
         while len(self._rounds) > _ROUNDS:
             del self._rounds[next(iter(self._rounds))]
         return self._rounds[name]
+
+
+def _fields(one: RankedImage) -> dict[str, Any]:
+    """What the event of an image says; who asks knows its name and tiles."""
+    fields = one.as_dict()
+    for name in ("name", "finished", "role"):
+        del fields[name]
+    fields["sentence"] = fields.pop("problem")
+    return fields
+
+
+def _in_order(ranked: Sequence[RankedImage]) -> dict[str, Any]:
+    """Fields of the event that ends a ranking."""
+    final = ("image_id", "score", "reason", "box")
+    images = [one.as_dict() for one in ranked]
+    return {
+        "order": [one["image_id"] for one in images],
+        "images": [{name: one[name] for name in final} for one in images],
+    }
 
 
 class _Told(Progress):

@@ -188,11 +188,16 @@ class Server:
 
     def _rank_one(self, request: Request, images: Iterator[dict[str, Any]]) -> None:
         """One image, so that other work need not wait for all of them."""
+        last: dict[str, Any] = {}
 
         def following() -> dict[str, Any] | None:
-            return next(images, None)
+            try:
+                return next(images)
+            except StopIteration as end:
+                last.update(end.value or {})
+                return None
 
-        if not self._try(request, "ranked", following, end="ranked_all"):
+        if not self._try(request, "ranked", following, ("ranked_all", last)):
             # Done, or failed: unless another ranking has taken its place.
             if self._ranking is not None and self._ranking[0] == request:
                 self._ranking = None
@@ -202,7 +207,7 @@ class Server:
         request: Request,
         answer: str,
         work: Callable[[], dict[str, Any] | None],
-        end: str = "",
+        end: tuple[str, dict[str, Any]] = ("", {}),
     ) -> bool:
         """Do a piece of work and write its answer; whether there is more of it."""
         self._in_hand.append(request)
@@ -220,7 +225,7 @@ class Server:
             self._in_hand.remove(request)
             self._left.discard(request.id)
         if fields is None:
-            self._write(end, request=request.id)
+            self._write(end[0], request=request.id, **end[1])
             return False
         self._write(answer, request=request.id, **fields)
         return True

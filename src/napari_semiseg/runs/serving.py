@@ -14,9 +14,13 @@ in ``events.jsonl``:
     As a run's, the former with ``model``, the run that answered. Whatever fails is
     refused: ``request``, ``sentence``.
 ``ranked``
-    ``request, image_id, confidence, n_objects, reliability, done, total``; with a
-    ``sentence`` and nulls for an image that cannot be read. ``reliability`` is null but
-    for images that the training of the model has ranked. At the end ``ranked_all``.
+    ``request, done, total, image_id, confidence, n_objects, inconsistency,
+    instability, disagreement, reliability, outside, score, reason, box`` as in
+    `api.RankedImage`; ``box`` is a list of origin and size. Nulls and a ``sentence``
+    for an image that cannot be read. ``score, reason, box`` are provisional.
+``ranked_all``
+    The end of it: ``order``, the ids of the images in the order to work through, and
+    ``images``, of each ``image_id, score, reason, box`` as they are for good.
 ``exporting``
     ``request, image`` (its name), ``number, total`` (images), ``done, tiles``; at most
     five a second.

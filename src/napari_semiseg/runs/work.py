@@ -35,7 +35,10 @@ class Work(Protocol):
         ...
 
     def ranking(self, request: Request, attend: Attend) -> Iterator[dict[str, Any]]:
-        """Fields of the ``ranked`` event of one image after the other."""
+        """Fields of the ``ranked`` event of one image after the other.
+
+        A generator may return those of ``ranked_all``.
+        """
         ...
 
     def export(

@@ -28,15 +28,15 @@ class QueueRows:
         ranking = desk.reviewing.ranking
         self.rank = button(
             "Look through all images",
-            "Let the model look at every image and tell how sure it is of it. This "
-            "takes a while; you can go on meanwhile.",
+            "Let the model look at every image, as it is and turned, and tell what it "
+            "is in doubt of. This takes a while; you can go on meanwhile.",
             ranking.rank,
         )
         self.cancel = button("Cancel", "Stop looking.", ranking.cancel)
         self.next = button(
             "Next image",
-            "Show the image that is most worth a look: labelling a tile there teaches "
-            "the model most.",
+            "Show the tile that is most worth a look: correcting or labelling it "
+            "teaches the model most.",
             ranking.go_next,
             key=KEYS["next image"].shown,
         )
@@ -78,16 +78,16 @@ class QueueRows:
 
     def _words(self, reason: str | None) -> str:
         queue = self._desk.reviewing.ranking.queue
+        if queue.looked_at:
+            return "Most doubtful first; percent: how sure the model is of its objects."
         if queue.reliable:
             return (
                 "First those on which the stages of the training agreed least: label a "
                 "tile there."
             )
-        if len(queue) and not queue.looked_at:
-            return "First those whose regions are far from the size expected."
         if len(queue):
-            return "Least sure first; percent: how sure the model is of its objects."
-        return reason or "Leads to the image that the model is least sure of."
+            return "First those whose regions are far from the size expected."
+        return reason or "Leads to the tile that the model doubts most."
 
     def _fill(self) -> None:
         project = self._desk.session.project

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from napari_semiseg.geometry import Box
+from napari_semiseg.runs.doubts import ImageDoubts, Scale
+from napari_semiseg.runs.reasons import Known, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from napari_semiseg.runs.events import Event
     from napari_semiseg.runs.outside import Outside
-
-_UNSURE = 0.75  # Mean confidence below which a model is called unsure,
-_DOUBTFUL = 0.9  # and below which not quite sure; of its stages' agreement the same.
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ class QueuedImage:
         How well several stages of the training agreed on it, 0..1; None: not known.
     outside
         Its regions are larger or smaller than expected; None: not that is known.
+    inconsistency, instability, disagreement
+        As in `api.RankedImage`; None: not known.
+    score
+        0..1: the higher, the more it is worth a look.
+    reason
+        Why to look at it, or why not, in a few words.
+    box
+        The tile that is most worth it; None: not known.
     """
 
     image_id: str
@@ -41,6 +50,12 @@ class QueuedImage:
     problem: str = ""
     reliability: float | None = None
     outside: Outside | None = None
+    inconsistency: float | None = None
+    instability: float | None = None
+    disagreement: float | None = None
+    score: float = 0.0
+    reason: str = "cannot be predicted"
+    box: Box | None = None
 
     @classmethod
     def of(cls, event: Event) -> QueuedImage:
@@ -50,6 +65,12 @@ class QueuedImage:
             event["confidence"],
             event["n_objects"],
             event.get("sentence") or "",
+            inconsistency=event.get("inconsistency"),
+            instability=event.get("instability"),
+            disagreement=event.get("disagreement"),
+            score=event["score"],
+            reason=event["reason"],
+            box=_box(event.get("box")),
         )
 
     @property
@@ -57,35 +78,6 @@ class QueuedImage:
         """Whether there is anything to rank it by."""
         ranked_by = (self.outside, self.reliability, self.confidence)
         return any(found is not None for found in ranked_by)
-
-    @property
-    def urgency(self) -> tuple[int, float]:
-        """The smaller, the sooner it is worth a look.
-
-        What is wrong comes before what the training was in doubt of, and that before
-        what the finished model is unsure of.
-        """
-        if self.outside is not None:
-            return 0, -self.outside.excess
-        if self.reliability is not None:
-            return 1, self.reliability
-        return 2, self.confidence or 0.0
-
-    @property
-    def reason(self) -> str:
-        """Why to look at it, or why not, in a few words."""
-        if self.outside is not None:
-            return self.outside.reason
-        if self.reliability is not None:
-            return f"{_agreement(self.reliability)}, {self.reliability:.2f}"
-        if self.confidence is None:
-            return "cannot be predicted"
-        share = f"{100 * self.confidence:.0f} %"
-        if self.n_objects == 0:
-            return "no object found"
-        if self.confidence < _UNSURE:
-            return f"unsure, {share}"
-        return f"not quite sure, {share}" if self.confidence < _DOUBTFUL else share
 
     @property
     def about(self) -> str:
@@ -100,6 +92,15 @@ class QueuedImage:
             )
         if self.confidence is not None:
             parts.append(f"The model is sure to {100 * self.confidence:.0f} %.")
+        if self.instability is not None:
+            parts.append(
+                f"When it is turned, {100 * self.instability:.0f} % of its objects "
+                f"and {100 * (self.inconsistency or 0):.0f} % of their pixels change."
+            )
+        if self.disagreement is not None:
+            parts.append(
+                f"Teacher and student differ by {100 * self.disagreement:.0f} %."
+            )
         return " ".join([*parts, self.problem]).strip() or self.reason
 
 
@@ -108,27 +109,47 @@ class ImageQueue:
 
     def __init__(self) -> None:
         self._known: dict[str, QueuedImage] = {}
+        self._places: dict[str, int] = {}  # Once the order is known.
         self._visited: set[str] = set()
-        self._reliability: Mapping[str, float] = {}
-        self._outside: Mapping[str, Outside] = {}
+        self._reported: dict[str, QueuedImage] = {}
 
     def __len__(self) -> int:
         """How many images are known."""
-        return len({*self._known, *self._reliability, *self._outside})
+        return len({*self._known, *self._reported})
 
     @property
     def looked_at(self) -> bool:
-        """Whether the model was asked how sure it is of images."""
+        """Whether the model was asked what it is in doubt of."""
         return bool(self._known)
 
     @property
     def reliable(self) -> bool:
         """Whether a training has ranked images."""
-        return bool(self._reliability)
+        return any(one.reliability is not None for one in self._reported.values())
 
     def put(self, image: QueuedImage) -> None:
-        """Note how sure the model is of an image."""
+        """Note what the model is in doubt of in an image."""
+        self._places.clear()
         self._known[image.image_id] = image
+
+    def settle(self, images: Collection[Mapping[str, Any]]) -> None:
+        """Note the order in which to work through the images.
+
+        Parameters
+        ----------
+        images
+            ``image_id, score, reason, box`` of each, as in a ``ranked_all`` event.
+        """
+        self._places = {one["image_id"]: place for place, one in enumerate(images)}
+        for one in images:
+            known = self._known.get(one["image_id"])
+            if known is not None:
+                self._known[known.image_id] = replace(
+                    known,
+                    score=one["score"],
+                    reason=one["reason"],
+                    box=_box(one["box"]),
+                )
 
     def report(
         self, reliability: Mapping[str, float], outside: Mapping[str, Outside]
@@ -142,12 +163,36 @@ class ImageQueue:
         outside
             By image id, of those with regions of unexpected size.
         """
-        self._reliability = dict(reliability)
-        self._outside = dict(outside)
+        doubts = []
+        for image_id in {**dict.fromkeys([*reliability, *outside])}:
+            of_image = {}
+            if image_id in reliability:
+                of_image["unreliability"] = 1 - reliability[image_id]
+            if reliability or image_id in outside:
+                violation = outside.get(image_id)
+                of_image["outside"] = violation.excess if violation else 0.0
+            doubts.append(ImageDoubts(image_id, of_image=of_image))
+        scale = Scale(doubts)
+        self._reported = {}
+        for one in doubts:
+            place = scale.place(one)
+            known = Known(
+                reliability=reliability.get(one.image_id),
+                outside=outside.get(one.image_id),
+            )
+            strongest = "outside" if known.outside else "unreliability"
+            self._reported[one.image_id] = QueuedImage(
+                one.image_id,
+                reliability=known.reliability,
+                outside=known.outside,
+                score=place.score,
+                reason=reason_of(known, place.strongest or strongest),
+            )
 
     def clear(self) -> None:
-        """Nothing is known of the model's sureness: another one is in use."""
+        """Nothing is known of the model's doubts: another one is in use."""
         self._known.clear()
+        self._places.clear()
         self._visited.clear()
 
     def visit(self, image_id: str) -> None:
@@ -163,13 +208,14 @@ class ImageQueue:
             Ids of images with a finished tile, which come last but for those that
             cannot be predicted.
         """
-        known = {**dict.fromkeys([*self._reliability, *self._outside]), **self._known}
+        last = len(self._places)
         return sorted(
-            map(self._one, known),
+            map(self.of, {**self._reported, **self._known}),
             key=lambda one: (
                 not one.known,
                 one.image_id in finished,
-                one.urgency,
+                self._places.get(one.image_id, last),
+                -one.score,
                 one.image_id,
             ),
         )
@@ -183,17 +229,24 @@ class ImageQueue:
         )
         return next(waiting, None)
 
-    def _one(self, image_id: str) -> QueuedImage:
+    def of(self, image_id: str) -> QueuedImage:
+        """What is known of an image."""
+        reported = self._reported.get(image_id)
+        known = self._known.get(image_id)
+        if known is None:
+            return reported or QueuedImage(image_id)
+        if reported is None:
+            return known
+        if known.confidence is None:
+            return replace(reported, problem=known.problem)
         return replace(
-            self._known.get(image_id) or QueuedImage(image_id),
-            reliability=self._reliability.get(image_id),
-            outside=self._outside.get(image_id),
+            known, reliability=reported.reliability, outside=reported.outside
         )
 
 
-def _agreement(reliability: float) -> str:
-    if reliability < _UNSURE:
-        return "checkpoints disagree"
-    if reliability < _DOUBTFUL:
-        return "checkpoints differ a little"
-    return "checkpoints agree"
+def _box(listed: Any) -> Box | None:
+    """From its origin and size, as events have it."""
+    if listed is None:
+        return None
+    origin, size = listed
+    return Box(tuple(origin), tuple(size))

@@ -1,4 +1,4 @@
-"""How sure the model is of each image, and which one to look at next."""
+"""What the model is in doubt of in each image, and which one to look at next."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.geometry import Box
 from napari_semiseg.runs.outside import outside
+from napari_semiseg.viewer.canvas import look_at
 from napari_semiseg.viewer.review.image_queue import ImageQueue, QueuedImage
 
 if TYPE_CHECKING:
     from napari_semiseg.runs.events import Event
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.review.run_reports import RunReports
+
+_SHARE = 0.6  # Of the canvas, that the tile fills: its surroundings count, too.
 
 
 class Ranking(QObject):
@@ -37,6 +41,7 @@ class Ranking(QObject):
         self.progress = (0, 0)
         self._request: str | None = None
         self._going = False  # Whether to go to the first image once all are known.
+        self._wanted: str | None = None  # Image whose doubtful tile to look at.
         self._finished: dict[str, bool] = {}
         self._corrected: set[str] | None = None  # None: not known yet.
         desk.session.project_changed.connect(self._on_project)
@@ -46,6 +51,7 @@ class Ranking(QObject):
         desk.session.corrected.connect(self._on_corrected)
         desk.session.corrections_changed.connect(self._on_corrections)
         desk.server.ranked.connect(self._hear)
+        desk.images.shown.connect(self._on_shown)
         reports.changed.connect(self._on_reports)
 
     def close(self) -> None:
@@ -57,6 +63,7 @@ class Ranking(QObject):
         self._desk.session.corrected.disconnect(self._on_corrected)
         self._desk.session.corrections_changed.disconnect(self._on_corrections)
         self._desk.server.ranked.disconnect(self._hear)
+        self._desk.images.shown.disconnect(self._on_shown)
         self._reports.changed.disconnect(self._on_reports)
 
     @property
@@ -80,7 +87,7 @@ class Ranking(QObject):
         return None if self.upcoming() else self.why_not()
 
     def rank(self) -> None:
-        """Find out how sure the model in use is of each image."""
+        """Find out what the model in use is in doubt of in each image."""
         if self.why_not() or self.busy:
             return
         self._request = self._desk.server.ask_rank()
@@ -135,10 +142,14 @@ class Ranking(QObject):
             self.rank()
 
     def go(self, image_id: str) -> None:
-        """Put an image of the queue in view."""
-        project = self._desk.session.opened
+        """Put an image of the queue in view, and the doubtful tile in the middle."""
+        session = self._desk.session
         self.queue.visit(image_id)
-        self._desk.images.show(project.image(image_id))
+        self._wanted = image_id
+        if session.item is not None and session.item.id == image_id:
+            self._on_shown()
+        else:
+            self._desk.images.show(session.opened.image(image_id))
         self.changed.emit()
 
     def _hear(self, event: Event) -> None:
@@ -153,7 +164,9 @@ class Ranking(QObject):
             going, self._going = self._going, False
             if name == "refused":
                 self._desk.session.say(event["sentence"], problem=True)
-            elif name == "ranked_all" and going and self.upcoming() is not None:
+            elif name == "ranked_all":
+                self.queue.settle(event["images"])
+            if name == "ranked_all" and going and self.upcoming() is not None:
                 self.go_next()
         self.changed.emit()
 
@@ -186,6 +199,17 @@ class Ranking(QObject):
         self._finished.clear()
         self._corrected = None
         self.forget()
+
+    def _on_shown(self) -> None:
+        """Look at the tile that is most worth it, once: then the view is the user's."""
+        session, wanted = self._desk.session, self._wanted
+        self._wanted = None
+        if session.item is None or session.item.id != wanted:
+            return
+        box = self.queue.of(wanted).box
+        if box is not None:
+            flat = Box(box.origin[-2:], box.size[-2:])
+            look_at(self._desk.viewer, session.placement, flat, _SHARE)
 
     def _on_image(self) -> None:
         item = self._desk.session.item
