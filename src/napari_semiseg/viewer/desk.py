@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.keys import Keys
     from napari_semiseg.viewer.labelling_minutes import LabellingMinutes
     from napari_semiseg.viewer.review.reviewing import Reviewing
+    from napari_semiseg.viewer.rounds.rounds import Rounds
     from napari_semiseg.viewer.server import Server
     from napari_semiseg.viewer.session import Session
     from napari_semiseg.viewer.teacher.looking import Looking
@@ -49,4 +50,5 @@ class Desk:
     looking: Looking = field(init=False)
     minutes: LabellingMinutes = field(init=False)
     reviewing: Reviewing = field(init=False)
+    rounds: Rounds = field(init=False)
     exporting: Exporting = field(init=False)

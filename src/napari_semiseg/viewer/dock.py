@@ -25,6 +25,7 @@ from napari_semiseg.viewer.panels.review import ReviewPanel
 from napari_semiseg.viewer.panels.train import TrainPanel
 from napari_semiseg.viewer.preferences import Preferences
 from napari_semiseg.viewer.review.reviewing import Reviewing
+from napari_semiseg.viewer.rounds.rounds import Rounds
 from napari_semiseg.viewer.server import Server
 from napari_semiseg.viewer.session import Session
 from napari_semiseg.viewer.teacher.looking import Looking
@@ -63,6 +64,7 @@ def make_desk(viewer: Viewer, parent: QObject) -> Desk:
     desk.looking = Looking(desk)
     desk.minutes = LabellingMinutes(desk)
     desk.reviewing = Reviewing(desk)
+    desk.rounds = Rounds(desk)
     desk.exporting = Exporting(desk)
     return desk
 
@@ -142,6 +144,7 @@ class SemisegDock(QWidget):
             step.panel.close_panel()
         for controller in (
             desk.exporting,
+            desk.rounds,
             desk.reviewing,
             desk.minutes,
             desk.looking,

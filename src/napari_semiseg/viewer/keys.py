@@ -70,6 +70,7 @@ KEYS: dict[str, Key] = {
     "give back": Key("Shift+G", "Give a correction back to the model"),
     "next image": Key("Shift+N", "Go to the image most worth a look"),
     "teacher layers": Key("Shift+W", "Show or hide the layers of the model"),
+    "other round": Key("9", "See the other round as long as the key is held"),
     "peek": Key("W", "See the bare image as long as the key is held"),
 }
 """All keys, by the name of what they do."""

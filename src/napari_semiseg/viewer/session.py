@@ -39,6 +39,8 @@ class Session(QObject):
         Where the pixels of ``item`` lie in the viewer's world.
     read_only
         Why nothing may be changed, a sentence; None: everything may.
+    hands_off
+        Why what a model sees cannot be corrected for the moment, a sentence.
     """
 
     project_changed = Signal()
@@ -70,6 +72,7 @@ class Session(QObject):
         self.tile: Box | None = None
         self.placement = Placement()
         self.read_only: str | None = None
+        self.hands_off: str | None = None
         self._held = contextlib.ExitStack()
 
     @property

@@ -13,6 +13,7 @@ from napari_semiseg.viewer.panels.review_objects import ObjectRows
 from napari_semiseg.viewer.panels.review_pixels import PixelRows
 from napari_semiseg.viewer.panels.review_progress import ReviewProgressBar
 from napari_semiseg.viewer.panels.review_queue import QueueRows
+from napari_semiseg.viewer.panels.review_rounds import RoundRows
 from napari_semiseg.viewer.panels.review_sizes import SizeRows
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
 from napari_semiseg.viewer.widgets.panel import Panel
@@ -50,6 +51,8 @@ class ReviewPanel(Panel):
         self.sizes = SizeRows(desk)
         self._add(self.sizes)
         self._add_verdict()
+        self.rounds = RoundRows(desk)
+        self._add(self.rounds)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         for signal, slot in self._connections():
@@ -92,6 +95,7 @@ class ReviewPanel(Panel):
         self.objects.refresh()
         self.queue.refresh()
         self.sizes.refresh()
+        self.rounds.refresh()
         super().refresh()
 
     def close_panel(self) -> None:
@@ -106,6 +110,7 @@ class ReviewPanel(Panel):
         return [
             (self._soon.timeout, self._follow),
             (desk.reviewing.changed, self._refresh_soon),
+            (desk.rounds.changed, self._refresh_soon),
             (desk.looking.changed, self._refresh_soon),
             (desk.looking.teacher_changed, self._refresh_soon),
             (desk.training.changed, self._refresh_soon),
@@ -180,6 +185,8 @@ class ReviewPanel(Panel):
         if looking.teacher is None:
             return ""
         whose = "in training" if looking.teacher.lives else "in use"
+        if (elsewhere := self._desk.rounds.book.elsewhere) is not None:
+            whose = f"of round {elsewhere.number}"
         # One line in any case: nothing jumps.
         if looking.waiting:
             return f"The model {whose} looks at the image ..."

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from napari_semiseg.project.records import ImageItem
     from napari_semiseg.viewer.desk import Desk
+    from napari_semiseg.viewer.teacher.journal import Step
     from napari_semiseg.viewer.teacher.object_acts import Verb
+    from napari_semiseg.viewer.teacher.object_edits import ObjectEdit
     from napari_semiseg.viewer.teacher.painting import Layer
     from napari_semiseg.viewer.teacher.strokes import Stroke
-    from napari_semiseg.viewer.teacher.teacher_view import Change
+    from napari_semiseg.viewer.teacher.teacher_view import Change, TeacherView
     from napari_semiseg.viewer.teacher.view_keeper import ViewKeeper
 
 
@@ -47,6 +49,28 @@ class PersonActs(QObject):
         change = view.stroke(layer, stroke)
         self._note(change)
         return change.outcome.renamed
+
+    @property
+    def view(self) -> TeacherView | None:
+        """What is shown and can be changed; None: there is none."""
+        return self._keeper.view
+
+    def edit(self, edits: Iterable[ObjectEdit]) -> bool:
+        """Change whole objects, in one step; whether anything was changed."""
+        view = self._keeper.view
+        if view is None or not self._may_write():
+            return False
+        change = view.edit(edits)
+        self._note(change)
+        return change.box is not None
+
+    def confirm_background(
+        self, box: Box, mask: NDArray[np.bool_], since: Step | None
+    ) -> None:
+        """Make background the person's; one step with what was done since a step."""
+        view = self._keeper.view
+        if view is not None and self._desk.session.writable:
+            self._note(view.confirm_background(box, mask, since))
 
     def do(self, verb: Verb, ids: Iterable[int]) -> int:
         """Accept, reject or give back objects; returns how many."""
@@ -135,6 +159,9 @@ class PersonActs(QObject):
 
     def _may_write(self) -> bool:
         session = self._desk.session
+        if session.hands_off is not None:
+            session.say(session.hands_off)
+            return False
         if not session.writable:
             self._complain(session.read_only or "Open a project first.")
         return session.writable

@@ -13,7 +13,7 @@ from napari_semiseg.viewer.teacher.edit_layers import EditLayers
 from napari_semiseg.viewer.teacher.layer_showing import LayerShowing
 from napari_semiseg.viewer.teacher.person_acts import PersonActs
 from napari_semiseg.viewer.teacher.teacher_planes import Answer
-from napari_semiseg.viewer.teacher.teacher_sight import TeacherSight
+from napari_semiseg.viewer.teacher.teacher_sight import ShownPart, TeacherSight
 from napari_semiseg.viewer.teacher.view_keeper import ViewKeeper
 
 if TYPE_CHECKING:
@@ -154,6 +154,10 @@ class TeacherLayers(QObject):
             `wanted` emitted.
         """
         return self._seen.instances_in(box)
+
+    def shown_in(self, box: Box) -> ShownPart | None:
+        """Objects shown in a box of the window, copied; None: it is not shown yet."""
+        return self._seen.shown_in(box)
 
     def classes_in(self, box: Box) -> NDArray[np.int32] | None:
         """The classes shown in a box, int32; None as in `instances_in`."""

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.trust import Trust
 from napari_semiseg.viewer.classes.class_shares import ClassShare, class_shares
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.session import Session
     from napari_semiseg.viewer.teacher.view_keeper import ViewKeeper
+
+
+class ShownPart(NamedTuple):
+    """A part of what is shown: objects int32, and where a person decided, bool."""
+
+    instances: NDArray[np.int32]
+    decided: NDArray[np.bool_]
 
 
 class TeacherSight(QObject):
@@ -49,6 +57,15 @@ class TeacherSight(QObject):
             return None
         found: NDArray[np.int32] = view.shown.label[view.human.here(box)].astype("i4")
         return found
+
+    def shown_in(self, box: Box) -> ShownPart | None:
+        """What is shown in a box of the window; None outside, or while it is read."""
+        view = self._keeper.view
+        if view is None or not view.window.contains(box):
+            return None
+        here = view.human.here(box)
+        decided = view.shown.owners[here] >= Owner.ACCEPTED
+        return ShownPart(view.shown.instances[here].astype(np.int32), decided)
 
     def class_shares(self) -> tuple[ClassShare, ...]:
         """What the teacher sees of each class in the window; empty: nothing yet."""
