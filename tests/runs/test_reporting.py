@@ -12,7 +12,11 @@ from fake_training import FakeTraining, training_run
 from napari_semiseg.files import write_json
 from napari_semiseg.learning.citations import CITATIONS, how_to_cite
 from napari_semiseg.learning.methods import METHODS, make_settings
+from napari_semiseg.learning.size_report import RegionSize, SizeReport
+from napari_semiseg.runs.checking.check import conclude
+from napari_semiseg.runs.checking.result import CrossValidated
 from napari_semiseg.runs.chosen_model import choose_model
+from napari_semiseg.runs.collapse import Foreground
 from napari_semiseg.runs.folder import RunFolder
 from napari_semiseg.runs.report import write_report
 from napari_semiseg.runs.reporting import page as page_module
@@ -32,6 +36,7 @@ from napari_semiseg.runs.reporting.panels import (
 )
 from napari_semiseg.runs.reporting.provenance import weights_words
 from napari_semiseg.runs.rounds import rounds
+from napari_semiseg.runs.sizes import write_sizes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -323,3 +328,91 @@ def test_examples_are_the_worst_the_middle_and_the_best() -> None:
     assert found[0].truth.shape == (256, 256)
     assert (found[3].truth == -1).all()  # Nothing of it is annotated.
     assert found[0].box.origin == (172, 22)
+
+
+def checked_run(project: Path, **fields: Any) -> RunFolder:
+    run = finished(project, validated=False, tuned_on="3 training tiles", **fields)
+    rows = [
+        {"image_id": "a-1", "origin": [0, 8 * n], "size": [8, 8], "ap_actis": score}
+        for n, score in enumerate((0.25, 0.5, 0.75))
+    ]
+    kept = [{**row, "fold": fold} for fold, row in enumerate(rows, start=1)]
+    foreground = Foreground(100, 110, 1000)
+    found = CrossValidated(tuple(kept), foreground, 3, "precision x recall at IoU 0.5")
+    conclude(run, found)
+    return run
+
+
+def test_report_shows_what_a_cross_validation_found(tmp_path: Path) -> None:
+    text = read(checked_run(tmp_path, cross_validate=3)).text
+    for words in (
+        "Validated by cross-validation over 3 labelled tiles",
+        "Cross-validation",
+        "0.144",  # The standard error of 0.25, 0.5, 0.75.
+        "0.750",
+    ):
+        assert words in text
+    assert "Not validated" not in text
+
+
+def test_report_says_that_a_cross_validation_came_to_nothing(tmp_path: Path) -> None:
+    text = read(finished(tmp_path, cross_validate=3, accepted=True)).text
+    assert "It has come to no result." in text
+    plain = read(finished(tmp_path, accepted=True, validated=False)).text
+    assert "come to no result" not in plain
+    assert "Not validated" in plain
+    assert "--cross-validate" in plain
+
+
+def sizes(**fields: Any) -> SizeReport:
+    usual: dict[str, Any] = {
+        "classes": ("cytoplasm", EVIL),
+        "labelled": ((0.2, 0.05), (0.3, 0.1)),
+        "relative_error": (0.12, None),
+        "gamma": (0.25, None),
+        "used": (True, False),
+        "sentence": "Sizes of cytoplasm are bounded.",
+        "origin": "regressed",
+        "images": {
+            "a-1": (RegionSize(0.1, 0.2, 0.31), RegionSize(0.0, 1.0, 0.1)),
+            "b-2": (RegionSize(0.1, 0.2, 0.15), RegionSize(0.0, 1.0, 0.1)),
+        },
+    }
+    return SizeReport(**{**usual, **fields})
+
+
+def test_report_shows_the_sizes_of_regions(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    without = read(run)
+    assert "Sizes of regions" not in without.text
+    write_sizes(run.sizes, sizes())
+    seen = read(run)
+    assert len(seen.links) == len(without.links) + 2  # A histogram a class.
+    for words in (
+        "Sizes of cytoplasm are bounded.",
+        "estimate ± 25% of it",
+        "12%",
+        "1 of 2 unlabelled images outside their bounds",
+        "31 %, expected 10 to 20 %",
+    ):
+        assert words in seen.text
+    run.sizes.write_text("{")
+    assert "Sizes of regions" not in read(run).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": {}}, "was not measured"),
+        (
+            {"images": {"b-2": (RegionSize(0.1, 0.2, 0.15),) * 2}, "labelled": ()},
+            "within their bounds",
+        ),
+    ],
+)
+def test_report_says_whether_sizes_were_reached(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    run = finished(tmp_path)
+    write_sizes(run.sizes, sizes(**changes))
+    assert words in read(run).text

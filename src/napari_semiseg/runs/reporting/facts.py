@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.files import read_json
+from napari_semiseg.runs.checking.result import read_result
 from napari_semiseg.runs.reporting.examples import read_examples
 from napari_semiseg.runs.rounds import rounds
+from napari_semiseg.runs.sizes import read_sizes
 from napari_semiseg.runs.supervised_arm import compare_with_arm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from napari_semiseg.learning.size_report import SizeReport
+    from napari_semiseg.runs.checking.result import CrossValidated
     from napari_semiseg.runs.folder import RunFolder
     from napari_semiseg.runs.record import RunRecord
     from napari_semiseg.runs.reporting.examples import Sheet
@@ -29,7 +33,7 @@ class RunFacts:
 
     ``card``, ``scores`` and ``inputs`` are the content of ``model.json``,
     ``scores.json`` and ``inputs.json``, empty where there is none; ``names`` are those
-    of the images by id; ``curves`` is a PNG.
+    of the images by id; ``curves`` is a PNG; ``checked`` is its cross-validation.
     """
 
     project: str
@@ -41,6 +45,8 @@ class RunFacts:
     curves: bytes
     sheets: tuple[Sheet, ...]
     rounds: tuple[Round, ...]
+    sizes: SizeReport | None
+    checked: CrossValidated | None
     comparison: ArmComparison | None
 
     def image(self, image_id: object) -> str:
@@ -72,8 +78,16 @@ def read_facts(run: RunFolder) -> RunFacts:
         curves=curves,
         sheets=tuple(read_examples(run)),
         rounds=rounds(run.project_folder),
+        sizes=_sizes(run),
+        checked=read_result(run),
         comparison=compare_with_arm(run),
     )
+
+
+def _sizes(run: RunFolder) -> SizeReport | None:
+    with contextlib.suppress(SemisegError):
+        return read_sizes(run)
+    return None
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_semiseg.files import make_folder, write_bytes
 from napari_semiseg.runs.beside import main_run
+from napari_semiseg.runs.reporting.checks import cross_validation_section
 from napari_semiseg.runs.reporting.facts import read_facts
 from napari_semiseg.runs.reporting.markup import page, tag
 from napari_semiseg.runs.reporting.provenance import (
@@ -23,6 +24,7 @@ from napari_semiseg.runs.reporting.results import (
     scores_section,
     verdict_section,
 )
+from napari_semiseg.runs.reporting.sizes import sizes_section
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,8 @@ _SECTIONS = (
     curves_section,
     examples_section,
     scores_section,
+    cross_validation_section,
+    sizes_section,
     comparison_section,
     rounds_section,
     origin_section,

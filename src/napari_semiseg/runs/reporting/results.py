@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semiseg.runs.comparison import NOISE_RULE, score_of_rows
+from napari_semiseg.runs.reporting.figures import figure_png
 from napari_semiseg.runs.reporting.markup import Markup, image, join, table, tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from napari_semiseg.runs.reporting.facts import RunFacts
     from napari_semiseg.runs.rounds import Round
@@ -46,9 +48,12 @@ def verdict_section(facts: RunFacts) -> Markup:
         return verdict
     if record.validated:
         return join([verdict, tag("p", f"Validated on {record.tuned_on}.")])
+    if facts.checked is not None:
+        return join([verdict, tag("p", f"Validated {facts.checked.words}.")])
     words = (
         f"Not validated: scores are those on {record.tuned_on or 'nothing'}, which say "
-        "little about other images. Mark a labelled tile as validation to know more."
+        "little about other images. Mark a labelled tile as validation, or train with "
+        "--cross-validate, to know more."
     )
     return join([verdict, tag("p", words, class_="doubt")])
 
@@ -246,25 +251,19 @@ def _round_curve(found: Sequence[Round]) -> bytes:
     ]
     if len(points) < 2:
         return b""
-    # Figures without pyplot: no global state, no window.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.plot([p[0] for p in points], [p[1] for p in points], "o-", color="#1b7f79")
-    for cost, score, number in points:
-        place = (5, 5)
-        axes.annotate(str(number), (cost, score), place, textcoords="offset points")
-    axes.set(
-        xlabel=f"labelled {'objects' if counted else 'tiles'}",
-        ylabel="score",
-        ylim=(0, 1.02),
-    )
-    out = io.BytesIO()
-    canvas.print_png(out)  # type: ignore[no-untyped-call]
-    return out.getvalue()
+    def draw(axes: Axes) -> None:
+        axes.plot([p[0] for p in points], [p[1] for p in points], "o-", color="#1b7f79")
+        for cost, score, number in points:
+            place = (5, 5)
+            axes.annotate(str(number), (cost, score), place, textcoords="offset points")
+        axes.set(
+            xlabel=f"labelled {'objects' if counted else 'tiles'}",
+            ylabel="score",
+            ylim=(0, 1.02),
+        )
+
+    return figure_png(draw, (6, 3))
 
 
 def _number(value: object) -> str:
