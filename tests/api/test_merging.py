@@ -47,7 +47,7 @@ def test_erased_ground_keeps_the_models_objects_out(
 ) -> None:
     said = Corrections.unset(Box.whole(proposed.shape))
     said.owners[FIRST.slices] = Owner.HUMAN
-    said.owners[40:43, 40:48] = Owner.HUMAN  # Less than half of the second.
+    said.owners[40:42, 40:48] = Owner.HUMAN  # A quarter of the second.
     correct(project, said)
     merged = with_own_objects(project, project.images[0], proposed)
     expected = np.where(said.owners > 0, 0, proposed)

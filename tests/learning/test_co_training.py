@@ -158,7 +158,8 @@ def test_crops_of_one_image_are_mixed_with_labelled_tiles():
     image = torch.full((2, 1, 8, 8), 7.0)
     target = torch.full((2, 8, 8), 7)
     target[:, :4] = IGNORE
-    labelled = Lesson.of_labels(image, target)
+    tiles = LabelledTiles(image, target, None, torch.ones(2, 8, 8))
+    labelled = Lesson.of_labels(tiles)
     mixed = cut_and_mixed(lesson(3, (8, 8)), one, Randomness(0, CPU), labelled)
     assert len(mixed) == 3
     pasted = mixed.image[:, 0] == 7

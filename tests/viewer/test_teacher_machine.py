@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 from teacher_scenes import SHAPE, answer, dab, make_view
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.project.owners import Owner
+from napari_semiseg.project.owners import Owner, remainder
 from napari_semiseg.segmentation.watershed import Thresholds
 from napari_semiseg.viewer.teacher.composing import compose
 from napari_semiseg.viewer.teacher.finished_tiles import FinishedTile, shown_apart
@@ -138,7 +138,10 @@ class People(RuleBasedStateMachine):
         for number, seen in view.teacher.seen.items():
             there = view.teacher.instances == number
             assert seen.size == np.count_nonzero(there)
-            assert seen.left == np.count_nonzero(there & ~claimed)
+            stays = remainder(there, claimed).mask
+            assert seen.left == np.count_nonzero(stays)
+            shown = self.view.shown.instances == number
+            np.testing.assert_array_equal(shown, stays)
 
     @invariant()
     def owners_name_who_decided(self) -> None:

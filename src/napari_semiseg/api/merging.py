@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from napari_semiseg.project.annotation import classes_in
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.corrections import CorrectionStore
-from napari_semiseg.project.owners import merge
+from napari_semiseg.project.owners import Owner, merge, overlap_of
 from napari_semiseg.segmentation.object_classes import object_class_plane
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_semiseg.project.correction_planes import Corrections
+    from napari_semiseg.project.owners import Conflict
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem, TileRecord
 
@@ -31,10 +33,14 @@ class MergedObjects:
 
     ``instances`` is int32 ``(*S)``: 0 background, ids >= 1; ``classes`` has the class,
     from 1, of each object of which it is known. A person's objects have their class.
+    ``owners`` is uint8 ``(*S)``, values of `Owner`. ``conflicts`` are the model's
+    objects that gave way to the person's; all ids are those of ``instances``.
     """
 
     instances: NDArray[np.int32]
     classes: Mapping[int, int]
+    owners: NDArray[np.uint8]
+    conflicts: tuple[Conflict, ...] = ()
 
 
 def with_own_objects(
@@ -67,16 +73,27 @@ def merged_objects(
         An object that a tile's edge cuts goes on outside as the model sees it.
     """
     tiles = AnnotationStore(project).tiles(item)
-    own, claimed, kinds = own_objects(project, item, tiles)
+    own = own_objects(project, item, tiles)
     finished = [tile.box for tile in tiles if tile.finished]
-    continue_outside(own, claimed, proposed, finished)
-    merged = merge(own, proposed, claimed)
-    n_own, n_proposed = int(own.max(initial=0)), int(proposed.max(initial=0))
+    continue_outside(own.instances, own.claimed, proposed, finished)
+    overlap = overlap_of(project.settings)
+    merged = merge(own.instances, proposed, own.claimed, overlap=overlap)
+    found = merged.instances
+    n_own, n_proposed = int(own.instances.max(initial=0)), int(proposed.max(initial=0))
     # `merge` puts the model's ids last; they must be those of the predicted file.
-    numbers = np.where(merged > n_own, merged - n_own, merged + n_proposed)
-    instances = np.where(merged > 0, numbers, 0).astype(np.int32)
-    of_own = {number + n_proposed: kind for number, kind in kinds.items()}
-    return MergedObjects(instances, classes_in(instances, {**classes, **of_own}))
+    numbers = np.where(found > n_own, found - n_own, found + n_proposed)
+    instances = np.where(found > 0, numbers, 0).astype(np.int32)
+    of_own = {number + n_proposed: kind for number, kind in own.kinds.items()}
+    conflicts = tuple(
+        replace(one, human_ids=tuple(n + n_proposed for n in one.human_ids))
+        for one in merged.conflicts
+    )
+    return MergedObjects(
+        instances,
+        classes_in(instances, {**classes, **of_own}),
+        own.owners_over(instances),
+        conflicts,
+    )
 
 
 def with_own_classes(
@@ -123,9 +140,28 @@ def _lay(
     below[where] = above[where]
 
 
+@dataclass(frozen=True, eq=False)
+class OwnObjects:
+    """What a person says of an image; arrays ``(*S)``.
+
+    ``instances`` is int32: 0 no object, ids >= 1. Where ``claimed`` the person decides.
+    ``kinds`` is the class of each object. ``owners``, uint8, are values of `Owner`.
+    """
+
+    instances: NDArray[np.int32]
+    claimed: NDArray[np.bool_]
+    kinds: dict[int, int]
+    owners: NDArray[np.uint8]
+
+    def owners_over(self, instances: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Who owns the pixels of these with a model's objects, uint8 ``(*S)``."""
+        teachers = (self.owners == Owner.NOBODY) & (instances > 0)
+        return np.where(teachers, np.uint8(Owner.TEACHER), self.owners)
+
+
 def own_objects(
     project: Project, item: ImageItem, tiles: Sequence[TileRecord]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_], dict[int, int]]:
+) -> OwnObjects:
     """What a person drew or accepted, where the person decides, and the classes.
 
     Finished tiles win over objects outside of tiles, these over tiles that are to do.
@@ -136,6 +172,7 @@ def own_objects(
     kinds = {number: record.class_id for number, record in records}
     claimed = known.claimed.copy()
     own = np.where(claimed, np.maximum(known.instances, 0), 0).astype(np.int32)
+    owners = _owners_of(known)
     store = AnnotationStore(project)
     for tile in tiles:
         here = tile.box.slices
@@ -148,8 +185,23 @@ def own_objects(
         for number in np.unique(drawn.instances[drawn.instances > 0]).tolist():
             kinds[number + above] = drawn.classes.get(number, 1)
         own[here] = np.where(where, np.where(drawn.instances > 0, raised, 0), own[here])
+        owners[here] = np.where(where, _owners_in(tile, drawn.instances), owners[here])
         claimed[here] |= where
-    return own, claimed, kinds
+    return OwnObjects(own, claimed, kinds, owners)
+
+
+def _owners_of(known: Corrections) -> NDArray[np.uint8]:
+    """Who owns the pixels outside of tiles; a class given to a pixel owns it, too."""
+    owners = np.where(known.ignored, Owner.IGNORED, known.owners).astype(np.uint8)
+    given = (known.classes != UNSET_CLASS) & (owners == Owner.NOBODY)
+    owners[given] = Owner.HUMAN
+    return owners
+
+
+def _owners_in(tile: TileRecord, drawn: NDArray[np.int32]) -> NDArray[np.uint8]:
+    accepted = np.isin(drawn, tile.accepted) & (drawn > 0)
+    owners = np.where(accepted, Owner.ACCEPTED, Owner.HUMAN)
+    return np.where(drawn < 0, Owner.IGNORED, owners).astype(np.uint8)
 
 
 def continue_outside(

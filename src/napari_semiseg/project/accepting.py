@@ -16,7 +16,7 @@ from napari_semiseg.project.correction_planes import UNSET_CLASS, Corrections
 from napari_semiseg.project.corrections import CorrectionStore, ObjectRecord
 from napari_semiseg.project.labelled import finished_ground
 from napari_semiseg.project.locks import annotation_change
-from napari_semiseg.project.owners import Owner, merge
+from napari_semiseg.project.owners import Owner, lay_over, merge, overlap_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,8 +112,11 @@ def accept_tile(
     with annotation_change(project):
         drawn = open_tile(project, item, box)
         merged = merge(
-            drawn.instances, instances, drawn.annotated | (drawn.instances < 0)
-        )
+            drawn.instances,
+            instances,
+            drawn.annotated | (drawn.instances < 0),
+            overlap=overlap_of(project.settings),
+        ).instances
         raised = int(drawn.instances.max(initial=0))
         proposed = {old + raised: kind for old, kind in (classes or {}).items()}
         kinds = classes_in(merged, {**proposed, **drawn.classes})
@@ -155,7 +158,7 @@ def _under(
 ) -> Annotation:
     """The annotation with those corrections added that it says nothing about."""
     decided = drawn.annotated | (drawn.instances < 0)
-    merged = merge(drawn.instances, known.instances, decided | ~known.claimed)
+    merged = lay_over(drawn.instances, known.instances, decided | ~known.claimed)
     raised = int(drawn.instances.max(initial=0))
     kinds = {number + raised: record.class_id for number, record in objects.items()}
     kinds = {number: kind for number, kind in kinds.items() if kind != 1}

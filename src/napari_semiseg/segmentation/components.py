@@ -26,6 +26,20 @@ def label(mask: Mask) -> tuple[Labels, int]:
     return numbered, int(scipy.ndimage.label(mask, output=numbered))
 
 
+def largest_piece(mask: Mask) -> Mask:
+    """The largest connected piece of a mask, the first of equal ones.
+
+    Pieces that touch by a corner are one (8 neighbours in 2-D, 26 in 3-D).
+    """
+    pieces, n = scipy.ndimage.label(mask, np.ones((3,) * mask.ndim))
+    if n < 2:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    largest: Mask = pieces == sizes.argmax()
+    return largest
+
+
 def drop_small(instances: Labels, min_size: int) -> Labels:
     """Remove objects of fewer than ``min_size`` pixels; number the rest 1 to n.
 

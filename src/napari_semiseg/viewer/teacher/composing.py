@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semiseg.project.correction_planes import UNSET_CLASS
-from napari_semiseg.project.owners import Owner
+from napari_semiseg.project.owners import Owner, remainder
 from napari_semiseg.segmentation.classes import BACKGROUND, IGNORE, class_targets
 from napari_semiseg.segmentation.trust import Trust
 from napari_semiseg.viewer.teacher.journal import hull
@@ -80,14 +80,24 @@ def teachers_own(
 ) -> NDArray[np.int32]:
     """The teacher's objects that are shown, where nobody claims the pixels."""
     found = np.where(human.claimed(box), 0, teacher.instances[teacher.here(box)])
-    hidden = [
-        number
-        for number, seen in list(teacher.seen.items())
-        if not seen.shown and teacher.place(number).overlaps(box)
-    ]
-    if hidden:
-        found[np.isin(found, hidden)] = 0
+    touched = [n for n, seen in list(teacher.seen.items()) if seen.share]
+    for number in touched:
+        place = teacher.place(number)
+        shared = place.intersection(box)
+        if not shared.empty:
+            here = found[shared.relative_to(box).slices]
+            stays = left_of(number, teacher, human)[shared.relative_to(place).slices]
+            here[(here == number) & ~stays] = 0
     return found.astype(np.int32, copy=False)
+
+
+def left_of(
+    number: int, teacher: TeacherPlanes, human: HumanPlanes
+) -> NDArray[np.bool_]:
+    """What stays of an object of the teacher's, bool of the size of its place."""
+    theirs = teacher.instances[teacher.seen[number].place] == number
+    claimed = human.claimed(teacher.place(number))
+    return remainder(theirs, claimed, teacher.overlap).mask
 
 
 def shown_label(

@@ -9,7 +9,9 @@ import numpy as np
 import scipy
 
 from napari_semiseg.geometry import Box
-from napari_semiseg.segmentation.overlap import numbered, overlap
+from napari_semiseg.project.owners import OVERLAP, remainder
+from napari_semiseg.segmentation.overlap import numbered
+from napari_semiseg.segmentation.overlap import overlap as overlap_between
 from napari_semiseg.viewer.colours import free_numbers
 
 if TYPE_CHECKING:
@@ -29,17 +31,27 @@ class Seen(NamedTuple):
     place
         Slices of the window it lies in.
     size, left
-        Its pixels, and how many of them nobody else decided about.
+        Its pixels, and how many of them stay beside what a person decided, see
+        `owners.remainder`.
+    share
+        How much of it is lost to the person.
     """
 
     place: tuple[slice, ...]
     size: int
     left: int
+    share: float = 0.0
 
     @property
     def shown(self) -> bool:
-        """Less than half left: another opinion about an object the person has drawn."""
-        return 2 * self.left >= self.size
+        """Whether it has not given way to a person."""
+        return self.left > 0
+
+    def beside(self, theirs: Mask, claimed: Mask, overlap: float) -> Seen:
+        """The same where a person claims other pixels now; masks of its place."""
+        found = remainder(theirs, claimed, overlap)
+        left = int(np.count_nonzero(found.mask))
+        return self._replace(left=left, share=found.share)
 
 
 class FreshIds:
@@ -91,7 +103,7 @@ def stable_ids(found: Labels, before: Labels, fresh: FreshIds) -> Labels:
     """
     n_found = int(found.max(initial=0))
     names = np.zeros(n_found + 1, np.int32)
-    shared = overlap(found, before)
+    shared = overlap_between(found, before)
     smaller = np.minimum(
         shared.predicted_size[shared.row], shared.true_size[shared.column]
     )
@@ -108,16 +120,22 @@ def stable_ids(found: Labels, before: Labels, fresh: FreshIds) -> Labels:
     return names[found]
 
 
-def survey(instances: Labels, claimed: Mask) -> dict[int, Seen]:
-    """All objects, by id: where they lie, and how much of them nobody claims."""
+def survey(
+    instances: Labels, claimed: Mask, overlap: float = OVERLAP
+) -> dict[int, Seen]:
+    """All objects, by id: where they lie, and how much of them stays."""
     names, dense = numbered(instances.ravel())
     size = np.bincount(dense, minlength=len(names) + 1)
-    left = np.bincount(dense[~claimed.ravel()], minlength=len(names) + 1)
     places = scipy.ndimage.find_objects(dense.reshape(instances.shape))
-    return {
-        int(name): Seen(places[n], int(size[n + 1]), int(left[n + 1]))
+    found = {
+        int(name): Seen(places[n], int(size[n + 1]), int(size[n + 1]))
         for n, name in enumerate(names)
     }
+    for number in np.unique(instances[claimed & (instances > 0)]).tolist():
+        place = found[number].place
+        theirs = instances[place] == number
+        found[number] = found[number].beside(theirs, claimed[place], overlap)
+    return found
 
 
 def placed(place: tuple[slice, ...], outer: Box) -> Box:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_semiseg.geometry import Box
+from napari_semiseg.project.owners import OVERLAP
 from napari_semiseg.segmentation.watershed import (
     Thresholds,
     connected_components,
@@ -40,6 +41,8 @@ class Rules:
         Semantic: objects are the connected pieces of a class.
     selecting
         Tried instead of what the training selects; None: as the training does.
+    overlap
+        How much of an object may be lost to a person, see `owners.remainder`.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -48,6 +51,7 @@ class Rules:
     boundary_mode: BoundaryMode = "inner"
     task: Literal["instances", "semantic"] = "instances"
     selecting: Selecting | None = None
+    overlap: float = OVERLAP
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +107,8 @@ class TeacherPlanes:
         bool ``(*S)``: what `Rules.selecting` selects; None: nothing is tried.
     found_by
         The rules by which the objects of all that is known were found; None: none.
+    overlap
+        How much of an object may be lost to a person, by the newest rules.
     """
 
     window: Box
@@ -116,6 +122,7 @@ class TeacherPlanes:
     kind: NDArray[np.uint8] | None = None
     tried: NDArray[np.bool_] | None = None
     found_by: Rules | None = None
+    overlap: float = OVERLAP
 
     @property
     def in_loss(self) -> NDArray[np.bool_]:
@@ -200,7 +207,8 @@ def with_answer(planes: TeacherPlanes, answer: Answer) -> TeacherPlanes:
     return replace(
         planes,
         probability=laid(old, answer.probability),
-        label=laid(planes.label, answer.label),
+        # Not that of the loss, which where a person decided is theirs.
+        label=laid(planes.label, answer.probability.argmax(0).astype(np.uint8)),
         confidence=laid(planes.confidence, answer.confidence),
         selected=laid(planes.selected, answer.selected),
         known=known,
@@ -238,9 +246,15 @@ def with_objects(
         )
     instances = planes.instances.copy()
     instances[here] = stable_ids(found, instances[here], fresh)
-    seen = survey(instances, human.claimed(planes.window))
+    seen = survey(instances, human.claimed(planes.window), rules.overlap)
     by = replace(rules, selecting=None)
-    sought = replace(planes, instances=instances, seen=seen, found_by=by)
+    sought = replace(
+        planes,
+        instances=instances,
+        seen=seen,
+        found_by=by,
+        overlap=rules.overlap,
+    )
     return sought, hull([region, *sought.places_in(region)])
 
 
