@@ -30,6 +30,7 @@ from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.own_layers import mark
 from napari_semiseg.viewer.panels.review import ReviewPanel
 from napari_semiseg.viewer.review.reviewing import Reviewing
+from napari_semiseg.viewer.rounds.rounds import Rounds
 from napari_semiseg.viewer.session import Session
 from napari_semiseg.viewer.teacher.layer_making import NAMES
 from napari_semiseg.viewer.teacher.looking import Looking
@@ -74,11 +75,13 @@ def desk(
     )
     made.looking = Looking(made)
     made.reviewing = Reviewing(made)
+    made.rounds = Rounds(made)
     made.said = []
     session.said.connect(lambda text, problem: made.said.append(text))
     session.open(project)
     session.show(project.images[0])
     yield made
+    made.rounds.close()
     made.reviewing.close()
     made.looking.close()
     session.close()
