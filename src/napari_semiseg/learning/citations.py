@@ -17,15 +17,16 @@ CITATIONS: dict[str, tuple[str, ...]] = {
     "consistency": (
         "Bortsova G, Dubost F, Hogeweg L, Katramados I, de Bruijne M. Semi-supervised "
         "Medical Image Segmentation via Learning Consistency under Transformations. "
-        "Medical Image Computing and Computer Assisted Intervention, 2019.",
+        "Medical Image Computing and Computer Assisted Intervention (MICCAI), 810-818, "
+        "2019.",
         "Malfliet J, Bakker R. Semi-Supervised Medical Image Segmentation via Learning "
         "Consistency under Transformations. Delft University of Technology, 2021. "
         "(The reproduction whose text is followed here.)",
     ),
     "curriculum": (
         "Kervadec H, Dolz J, Granger É, Ben Ayed I. Curriculum semi-supervised "
-        "segmentation. Medical Image Computing and Computer Assisted Intervention, "
-        "2019.",
+        "segmentation. Medical Image Computing and Computer Assisted Intervention "
+        "(MICCAI), 2019.",
     ),
     "fixmatch-st": (
         "Luu Q-V, Le K-D, Nguyen T-H, Nguyen T-M, Nguyen T-T, Dinh Q-V. "
@@ -33,10 +34,11 @@ CITATIONS: dict[str, tuple[str, ...]] = {
         "White Blood Cell. arXiv:2401.07278, 2024.",
         "Yang L, Zhuo W, Qi L, Shi Y, Gao Y. ST++: Make Self-training Work Better for "
         "Semi-supervised Semantic Segmentation. IEEE/CVF Conference on Computer Vision "
-        "and Pattern Recognition, 2022.",
-        "Sohn K, Berthelot D, Li C-L, Zhang Z, Carlini N, Cubuk ED, Kurakin A, Zhang "
-        "H, Raffel C. FixMatch: Simplifying Semi-Supervised Learning with Consistency "
-        "and Confidence. Advances in Neural Information Processing Systems, 2020.",
+        "and Pattern Recognition, 4268-4277, 2022.",
+        "Sohn K, Berthelot D, Carlini N, Zhang Z, Zhang H, Raffel CA, Cubuk ED, "
+        "Kurakin A, Li C-L. FixMatch: Simplifying Semi-Supervised Learning with "
+        "Consistency and Confidence. Advances in Neural Information Processing Systems "
+        "33, 596-608, 2020.",
     ),
     "supervised": (f"{_ACTIS} (Its supervised baseline.)",),
 }
