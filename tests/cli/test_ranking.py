@@ -65,6 +65,9 @@ def test_least_certain_image_comes_first(
     table = cli("rank", trained).out.splitlines()
     assert table[2].split()[0] == "noise.tif"
     assert table[2].split()[1] == f"{ranked[0]['confidence']:.3f}"
+    origin, size = ranked[0]["box"]
+    assert ",".join(map(str, [*origin, *size])) in table[2]
+    assert ranked[0]["reason"] in table[2]
 
 
 def test_confidence_is_the_mean_over_the_foreground(trained: Path) -> None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 def rank(
     project: ProjectArgument, device: DeviceOption = "auto", as_json: JsonOption = False
 ) -> None:
-    """List the images, those first that the model in use is least sure of.
+    """List the images in the order to work through, each with its most doubtful tile.
 
-    Correct and label those: they teach it most.
+    Correct or label the tile: that teaches the model most.
     """
     calm_threads()
     from napari_semiseg import api
@@ -44,10 +44,17 @@ def rank(
         say_json([one.as_dict() for one in ranked])
         return
     known = [one for one in ranked if one.confidence is not None]
-    say("Confidence: mean over the objects' pixels, 0 to 1.")
-    columns = ["image", "confidence", "objects", ""]
+    say("Confidence: mean over the objects' pixels, 0 to 1; tile: as for label --tile.")
+    columns = ["image", "confidence", "objects", "tile", "why", ""]
     rows = [
-        [one.name, f"{one.confidence:.3f}", str(one.n_objects), _remarks(one)]
+        [
+            one.name,
+            f"{one.confidence:.3f}",
+            str(one.n_objects),
+            _tile(one),
+            one.reason,
+            _remarks(one),
+        ]
         for one in known
     ]
     if any(one.reliability is not None for one in known):
@@ -57,6 +64,12 @@ def rank(
             score = one.reliability
             row.insert(1, "" if score is None else f"{score:.3f}")
     say_table([columns, *rows])
+
+
+def _tile(one: RankedImage) -> str:
+    if one.box is None:
+        return ""
+    return ",".join(str(number) for number in (*one.box.origin, *one.box.size))
 
 
 def _remarks(one: RankedImage) -> str:
