@@ -9,15 +9,17 @@ from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
 from napari_semiseg.viewer.classes.class_table import ClassTable
 from napari_semiseg.viewer.panels.first_help import FIRST_HELP
+from napari_semiseg.viewer.panels.review_conflicts import ConflictRows
+from napari_semiseg.viewer.panels.review_cutting import CuttingRows
 from napari_semiseg.viewer.panels.review_objects import ObjectRows
 from napari_semiseg.viewer.panels.review_pixels import PixelRows
 from napari_semiseg.viewer.panels.review_progress import ReviewProgressBar
 from napari_semiseg.viewer.panels.review_queue import QueueRows
 from napari_semiseg.viewer.panels.review_rounds import RoundRows
 from napari_semiseg.viewer.panels.review_sizes import SizeRows
+from napari_semiseg.viewer.panels.review_verdict import VerdictRow
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
 from napari_semiseg.viewer.widgets.panel import Panel
-from napari_semiseg.viewer.widgets.threshold_sliders import ThresholdSliders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +48,8 @@ class ReviewPanel(Panel):
         self._add_thresholds()
         self._correct = cast("QLabel", self._heading("Correct objects")[-1])
         self.objects = ObjectRows(desk, self)
+        self.conflicts = ConflictRows(desk)
+        self._add(self.conflicts)
         self._heading("Where to look next")
         self.queue = QueueRows(desk, self.rows)
         self.sizes = SizeRows(desk)
@@ -90,9 +94,11 @@ class ReviewPanel(Panel):
         """Show how things stand now."""
         self.progress.show_progress(self._desk.reviewing.book.progress)
         self._show_verdict()
-        self._show_thresholds()
+        self._show_classes()
+        self.cutting.refresh()
         self.pixels.refresh()
         self.objects.refresh()
+        self.conflicts.refresh()
         self.queue.refresh()
         self.sizes.refresh()
         self.rounds.refresh()
@@ -151,7 +157,7 @@ class ReviewPanel(Panel):
 
     def _add_verdict(self) -> None:
         self._heading("The last training")
-        self._verdict, self._measured = note(), note()
+        self._verdict = VerdictRow()
         self._retrain = button(
             "Train again",
             "Go on from the model in use with all labels and corrections, with the "
@@ -159,18 +165,10 @@ class ReviewPanel(Panel):
             self._desk.training.start_again,
         )
         self._why_not_retrain = note()
-        self._add(self._verdict, self._measured)
-        self._add(self._retrain, self._why_not_retrain)
+        self._add(self._verdict, self._retrain, self._why_not_retrain)
 
     def _show_verdict(self) -> None:
-        verdict = self._desk.reviewing.verdict
-        if verdict is None:
-            self._verdict.setText("No training has ended yet.")
-            self._measured.setText("")
-        else:
-            self._verdict.setText(f"{verdict.headline} {verdict.sentence}")
-            self._measured.setText(verdict.measured)
-        self._measured.setVisible(bool(self._measured.text()))
+        self._verdict.show_verdict(self._desk.reviewing.verdict)
         self._seen.setText(self._seen_words())
         self._seen.setVisible(bool(self._seen.text()))
         reason = self._desk.training.why_not()
@@ -200,24 +198,13 @@ class ReviewPanel(Panel):
         self._no_classes = note()
         self._of_classes = self._heading("What the model sees of each class")
         self._add(self.classes, self._no_classes)
-        self._of_objects = self._heading("How objects are cut out")
-        cutting = self._desk.reviewing.cutting
-        self.sliders = ThresholdSliders()
-        self.sliders.moved.connect(cutting.put)
-        self._reset = button(
-            "Back to what the training found best",
-            "Undo what you changed with these sliders.",
-            cutting.reset,
-        )
-        self._kept = note()
+        self.cutting = CuttingRows(self._desk)
         self.pixels = PixelRows(self._desk)
-        self._add(self.sliders, self._reset, self._kept, self.pixels)
+        self._add(self.cutting, self.pixels)
 
-    def _show_classes(self) -> bool:
+    def _show_classes(self) -> None:
         """Show what is seen of each class, in the place of how objects are cut out."""
         semantic = self._desk.palette.semantic
-        for widget in (*self._of_objects, self.sliders, self._reset):
-            widget.setVisible(not semantic)
         for widget in self._of_classes:
             widget.setVisible(semantic)
         self._correct.setText("Correct classes" if semantic else "Correct objects")
@@ -225,37 +212,3 @@ class ReviewPanel(Panel):
         self.classes.fill(shares)
         self._no_classes.setVisible(semantic and not shares)
         self._no_classes.setText("It has not looked at this image yet.")
-        return semantic
-
-    def _show_thresholds(self) -> None:
-        if self._show_classes():
-            self._kept.setVisible(False)
-            return
-        cutting = self._desk.reviewing.cutting
-        self.sliders.setEnabled(cutting.tuned is not None)
-        self.sliders.show_values(*cutting.in_force)
-        same = cutting.tuned is not None and _nearly(cutting.tuned, cutting.in_force)
-        reason = None
-        if cutting.tuned is None:
-            reason = "Train a model first."
-        elif same:
-            reason = "They are as the training found them."
-        allow(self._reset, reason)
-        self._reset.setVisible(reason is None)
-        self._kept.setText(self._kept_words(same))
-        self._kept.setVisible(bool(self._kept.text()))
-
-    def _kept_words(self, same: bool) -> str:
-        session, teacher = self._desk.session, self._desk.looking.teacher
-        if teacher is None:
-            return "There is no model yet: train one in step 3."
-        if session.read_only:
-            return "Your choice is not kept: the project was opened to look only."
-        if teacher.lives:
-            return "Just to try: the training finds its own when it ends."
-        return "" if same else "Your choice is kept, and used for the results."
-
-
-def _nearly(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Whether values show as the same."""
-    return all(abs(a - b) < 5e-3 for a, b in zip(one, other, strict=True))

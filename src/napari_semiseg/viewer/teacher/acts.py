@@ -10,6 +10,7 @@ from napari_semiseg.project.correction_planes import UNSET_CLASS
 from napari_semiseg.project.corrections import ObjectRecord
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.trust import Trust
+from napari_semiseg.viewer.teacher.composing import left_of
 from napari_semiseg.viewer.teacher.journal import Patch, Step, hull
 from napari_semiseg.viewer.teacher.teacher_ids import placed, rename
 
@@ -101,8 +102,7 @@ class Act:
         if seen is not None:
             if seen.shown:
                 box = placed(seen.place, self._teacher.window)
-                theirs = self._teacher.instances[seen.place] == number
-                free = theirs & ~self._human.claimed(box)
+                free = left_of(number, self._teacher, self._human)
                 self._write("instances", box, free, number)
                 self._write("owners", box, free, owner)
                 if owner is Owner.ACCEPTED:
@@ -120,6 +120,10 @@ class Act:
                 self._write("owners", box, self.mask_of(number, box), owner)
             self._touch(number, record.box)
             self._owner[number] = owner
+
+    def name_class(self, number: int, class_id: int) -> None:
+        """Say of which class an object is that is drawn for the first time."""
+        self._classes[number] = class_id
 
     def mask_of(self, number: int, box: Box) -> Mask:
         """The pixels of an object of the person's, outside finished tiles."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_semiseg.project.owners import Owner
+from napari_semiseg.project.owners import Owner, overlap_of
 from napari_semiseg.segmentation.watershed import Thresholds
 from napari_semiseg.viewer.teacher.answer_work import AnswerWork, Chosen
+from napari_semiseg.viewer.teacher.conflicts import conflicts_in
 from napari_semiseg.viewer.teacher.edit_layers import EditLayers
 from napari_semiseg.viewer.teacher.layer_showing import LayerShowing
 from napari_semiseg.viewer.teacher.person_acts import PersonActs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.learning.layer_words import LayerWords
+    from napari_semiseg.project.owners import Conflict
     from napari_semiseg.viewer.classes.class_shares import ClassShare
     from napari_semiseg.viewer.desk import Desk
     from napari_semiseg.viewer.teacher.layer_making import Plane
@@ -97,6 +99,12 @@ class TeacherLayers(QObject):
         levels = rules.thresholds
         return Chosen(levels.foreground, levels.seed, rules.min_size)
 
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Objects of the teacher in the window that gave way to the person's."""
+        view = self._keeper.view
+        return () if view is None else conflicts_in(view.teacher, view.human)
+
     def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
         """Use other thresholds; objects follow in the background, newest wins."""
         thresholds = Thresholds(foreground, seed)
@@ -144,15 +152,7 @@ class TeacherLayers(QObject):
         return self._seen.known_in(box)
 
     def instances_in(self, box: Box) -> NDArray[np.int32] | None:
-        """The teacher's objects in a box, without those that are the person's.
-
-        Returns
-        -------
-        NDArray[np.int32] or None
-            int32 ``(*box.size)``, 0 where there is none or a person decided. None when
-            the teacher has not looked at all of the box: the reason was said, and
-            `wanted` emitted.
-        """
+        """The teacher's objects in a box, see `TeacherSight.instances_in`."""
         return self._seen.instances_in(box)
 
     def shown_in(self, box: Box) -> ShownPart | None:
@@ -259,7 +259,7 @@ class TeacherLayers(QObject):
         if project is None:
             self._showing.remove()
             return
-        self._work.change_rules(task=project.task)
+        self.set_rules(task=project.task, overlap=overlap_of(project.settings))
         self.set_classes(len(project.classes))
 
     def set_classes(self, n_classes: int) -> None:
