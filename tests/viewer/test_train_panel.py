@@ -13,9 +13,11 @@ from napari_semiseg.files import write_json
 from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import METHODS, make_settings
 from napari_semiseg.viewer.panels.train import TrainPanel
+from napari_semiseg.viewer.training import reports
 from napari_semiseg.viewer.training.closing import ClosingQuestion
 from napari_semiseg.viewer.training.earlier_runs import earlier_runs
 from napari_semiseg.viewer.training.pace import earlier_paces
+from napari_semiseg.viewer.training.run_starting import start_run
 from napari_semiseg.viewer.training.run_view import RunView
 from napari_semiseg.viewer.training.run_words import (
     duration_words,
@@ -109,9 +111,123 @@ def test_ready_and_started_as_chosen(
     setup.form.edit("tile_size").changed.emit()
     panel.train.click()
     settings = make_settings("supervised", "default", {"tile_size": 64, "steps": 50})
-    assert started == [
-        ((settings,), {"minutes": None, "device": "auto", "start": "last"})
+    how = {"minutes": None, "device": "auto", "start": "last", "compare": False}
+    assert started == [((settings,), how)]
+
+
+def test_a_comparison_starts_from_scratch_and_says_what_it_costs(
+    desk: Any,
+    panel: TrainPanel,
+    project: Project,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened(desk, project, qtbot)
+    started: list[Any] = []
+    monkeypatch.setattr(desk.training, "start", lambda *a, **k: started.append(k))
+    setup = panel.setup
+    assert setup.begin_with.isEnabled()
+
+    setup.compare.click()
+
+    assert not setup.begin_with.isEnabled()
+    assert "from scratch" in setup.begin_with.toolTip()
+    assert "takes as long again; both start from scratch" in texts(panel)
+    panel.train.click()
+    assert started[-1]["compare"] is True
+    # There is nothing to compare the labels alone with.
+    setup.method.setCurrentIndex(setup.method.findData("supervised"))
+    assert not setup.compare.isEnabled()
+    panel.train.click()
+    assert started[-1]["compare"] is False
+    # It costs as much again, and is asked for each time.
+    choice = TrainingChoice(compare=True)
+    assert not TrainingChoice.remembered(choice.entry()).compare
+
+
+@pytest.mark.parametrize("compare", [True, False])
+def test_the_process_is_told_to_compare(project: Project, compare: bool) -> None:
+    told: list[Any] = []
+    choice = TrainingChoice(minutes=None, start="some-run", compare=compare)
+    start_run(project, choice.settings(), choice, lambda *a, **_: told.append(a))
+    ((_, arguments),) = told
+    assert ("--compare" in arguments) is compare
+    beginning = arguments[arguments.index("--start") + 1]
+    assert beginning == ("scratch" if compare else "some-run")
+
+
+def test_both_parts_of_a_comparison_are_followed_and_told(
+    desk: Any, panel: TrainPanel, project: Project, qtbot: QtBot
+) -> None:
+    run = WrittenRun(project, compare=True)
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(lambda: desk.training.active is not None)
+    run.begin()
+    run.make_step()
+    progress = panel.progress
+    qtbot.waitUntil(lambda: progress.headline.text().startswith("Part 1 of 2"))
+    facts = {"tuned_on": "2 validation tiles", "validated": True, "total_steps": 9}
+    ended = {"accepted": True, "verdict": "It is the first model."}
+    write_scores(run, 0.75, 0.85)
+    run.end(**facts, **ended)
+    qtbot.waitUntil(lambda: desk.training.active is None)
+
+    arm = WrittenRun(project, "supervised", arm_of=run.folder.id)
+    qtbot.waitUntil(lambda: desk.training.active == arm.folder, timeout=10_000)
+    arm.begin()
+    arm.make_step()
+    qtbot.waitUntil(lambda: progress.headline.text().startswith("Part 2 of 2"))
+    qtbot.waitUntil(lambda: panel.fact().startswith("labels alone"))
+    write_scores(arm, 0.5, 0.6)
+    arm.end(**facts, accepted=False, verdict="It is an arm.")
+
+    qtbot.waitUntil(lambda: desk.training.run_folder == run.folder, timeout=10_000)
+    said = "With unlabelled images 0.80, from labels alone 0.55"
+    qtbot.waitUntil(lambda: said in progress.why.text())
+    assert "It is the first model." in progress.why.text()
+    assert "the new model is in use" in progress.headline.text()
+
+
+def write_scores(run: WrittenRun, *scores: float) -> None:
+    tiles = [
+        {"image_id": f"{n}", "origin": [0, 0], "size": [8, 8], "ap_actis": score}
+        for n, score in enumerate(scores)
     ]
+    content = {"measured_on": "2 validation tiles", "tiles": tiles}
+    write_json(run.folder.report / "scores.json", content)
+    write_json(run.folder.model / "model.json", {"name": run.folder.id})
+
+
+def test_the_report_of_a_run_that_has_ended_is_opened(
+    desk: Any,
+    panel: TrainPanel,
+    project: Project,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls: list[str] = []
+    monkeypatch.setattr(
+        reports.QDesktopServices,
+        "openUrl",
+        lambda url: urls.append(url.toLocalFile()) or True,
+    )
+    run = WrittenRun(project)
+    page = run.folder.report / "report.html"
+    opened(desk, project, qtbot)
+    qtbot.waitUntil(lambda: desk.training.active is not None)
+    run.begin()
+    assert not panel.progress.open_report.isVisible()
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("<html></html>")
+    run.end()
+    qtbot.waitUntil(panel.progress.open_report.isVisible)
+
+    panel.progress.open_report.click()
+
+    assert urls == [str(page)]
+    page.unlink()
+    panel.progress.open_report.click()
+    assert len(urls) == 1
 
 
 def test_a_run_from_start_to_verdict(

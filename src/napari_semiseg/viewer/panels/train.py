@@ -13,6 +13,7 @@ from napari_semiseg.viewer.training.earlier_runs import (
     title_of,
 )
 from napari_semiseg.viewer.training.pace import PaceBook
+from napari_semiseg.viewer.training.reports import open_report, report_of
 from napari_semiseg.viewer.training.run_words import short_words
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
 from napari_semiseg.viewer.widgets.panel import Panel
@@ -114,6 +115,9 @@ class TrainPanel(Panel):
         self.progress.show_run(
             view, training.why_not_resumed(), self._earlier.comparison
         )
+        self.progress.allow_report(
+            not view.living and report_of(training.run_folder) is not None
+        )
         self._fact = self.fact()
 
     def _on_change(self) -> None:
@@ -137,6 +141,7 @@ class TrainPanel(Panel):
         self.progress.stop_asked.connect(desk.training.stop)
         self.progress.go_on_asked.connect(desk.training.resume_ended)
         self.progress.log_opened.connect(self._on_log)
+        self.progress.report_asked.connect(self._open_report)
 
     def _begin(self) -> None:
         """Show what is remembered of a project."""
@@ -156,7 +161,11 @@ class TrainPanel(Panel):
             minutes=choice.minutes,
             device=choice.device,
             start=choice.start,
+            compare=choice.compare,
         )
+
+    def _open_report(self) -> None:
+        open_report(self._desk.session, self._desk.training.run_folder)
 
     def _regions(self) -> tuple[str, ...]:
         """What has sizes in this project: its classes, or objects of any class."""

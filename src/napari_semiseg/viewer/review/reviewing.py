@@ -230,6 +230,8 @@ class Reviewing(QObject):
         self.changed.emit()
 
     def _on_ended(self, view: Any) -> None:
+        if view.arm_of is not None:
+            return  # It was never meant to be taken.
         found = verdict_of(view.accepted, view.verdict, view.tuned_on, view.scores)
         self.verdict = found or self.verdict
         self.changed.emit()

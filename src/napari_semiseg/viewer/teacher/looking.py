@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _STILL = 300  # Milliseconds that the camera must rest.
 _AGAIN = 2.0  # Seconds at least between two looks at a place while a run trains,
 _SHARE = 5.0  # and at least so many times as long as an answer took.
-_ANSWERING = ("training", "pausing", "paused", "resuming")
 
 
 class Looking(QObject):
@@ -177,11 +176,7 @@ class Looking(QObject):
         run = training.active
         model = self._viewed or self.model
         chosen = None if model is None else Teacher(model, lives=False)
-        if (
-            self._viewed is None
-            and run is not None
-            and training.view.state in _ANSWERING
-        ):
+        if run is not None and self._viewed is None and training.view.answers:
             deaf = item is not None and (run.id, item.id) in self._deaf
             chosen = chosen if deaf and chosen else Teacher(run, lives=True)
         if chosen == self.teacher:

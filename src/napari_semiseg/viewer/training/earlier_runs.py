@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_semiseg.runs.supervised_arm import ArmComparison
+
 _MOST = 20  # Models that are offered.
 
 
@@ -68,7 +70,7 @@ def comparison_words(runs: Sequence[RunFolder]) -> str:
     """
     if runs and (arm := runs[0].record()).arm_of is not None:
         found = compare_with_arm(RunFolder(runs[0].path.parent / arm.arm_of))
-        return "" if found is None else found.sentence
+        return "" if found is None else arm_words(found)
     if not runs or runs[0].record().method in FROM_SCRATCH:
         return ""
     tiles, _ = _measured(runs[0])
@@ -80,6 +82,24 @@ def comparison_words(runs: Sequence[RunFolder]) -> str:
         if same == tiles and score is not None:
             return f"{title_of(method)} alone: {score:.3f} on the same tiles."
     return ""
+
+
+def arm_words(found: ArmComparison) -> str:
+    """Both scores of a comparison with labels alone, and what can be said of them."""
+    paired = found.paired
+    scores = (
+        f"With unlabelled images {paired.new:.2f}, from labels alone {paired.old:.2f} "
+        f"(on {found.measured_on})."
+    )
+    if not found.validated:
+        doubt = "These tiles were learned from: nobody can tell whether they helped."
+    elif paired.noise is None:
+        doubt = "One validation tile cannot tell whether they helped: mark more."
+    elif not paired.clear:
+        doubt = "That is too close to tell whether they helped."
+    else:
+        doubt = "They helped." if paired.difference > 0 else "They did harm."
+    return f"{scores} {doubt}"
 
 
 def title_of(method: str) -> str:

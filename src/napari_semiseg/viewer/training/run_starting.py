@@ -48,12 +48,14 @@ def start_run(
         As `runs.supervisor.start`.
     """
     project.update_settings(**choice.entry())
-    beginning = choice.start
+    beginning = "scratch" if choice.compare else choice.start
     if beginning == "last" and not _can_go_on(project):
         beginning = "scratch"
     arguments = ["--start", beginning, "--device", choice.device]
     if choice.minutes is not None:
         arguments += ["--minutes", f"{choice.minutes:g}"]
+    if choice.compare:
+        arguments.append("--compare")
     return start(project.folder, arguments, settings=settings)
 
 

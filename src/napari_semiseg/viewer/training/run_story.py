@@ -62,6 +62,8 @@ class RunStory:
             sentence=SENTENCES["starting"],
             n_steps=record.total_steps,
             device=record.device,
+            compare=record.compare,
+            arm_of=record.arm_of,
         )
         self._tell(*record.messages, *record.changes)
 

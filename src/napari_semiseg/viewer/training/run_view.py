@@ -36,6 +36,10 @@ LIVING: frozenset[RunViewState] = frozenset(
     }
 )
 
+_ANSWERING: frozenset[RunViewState] = frozenset(
+    {"training", "pausing", "paused", "resuming"}
+)
+
 SENTENCES: dict[RunViewState, str] = {
     "starting": "Starting: this takes some seconds.",
     "training": "Training.",
@@ -98,6 +102,9 @@ class RunView:
         What the user should know of it, the oldest first.
     resumable
         Whether a run that has ended can go on from a checkpoint.
+    compare, arm_of
+        Whether a training from the labels alone follows; the run that this one, from
+        the labels alone, is compared with.
     """
 
     run_id: str = ""
@@ -118,12 +125,19 @@ class RunView:
     memory_bytes: int | None = None
     messages: tuple[str, ...] = ()
     resumable: bool = False
+    compare: bool = False
+    arm_of: str | None = None
     curves: Curves = field(default_factory=Curves)
 
     @property
     def living(self) -> bool:
         """Whether a process works on it, as far as is known."""
         return self.state in LIVING
+
+    @property
+    def answers(self) -> bool:
+        """Whether people want to see what it sees, and it can tell."""
+        return self.state in _ANSWERING and self.arm_of is None
 
     @property
     def fraction(self) -> float | None:

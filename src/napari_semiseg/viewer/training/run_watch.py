@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs import supervisor
 from napari_semiseg.runs.folder import list_runs
 
@@ -78,8 +80,12 @@ def find_run_to_show(project_folder: Path) -> tuple[RunFolder, bool] | None:
     living = supervisor.attach(project_folder)
     if living is not None:
         return living, True
-    runs = list_runs(project_folder)
-    return (runs[-1], False) if runs else None
+    for run in reversed(list_runs(project_folder)):
+        with contextlib.suppress(SemisegError):
+            if run.record().arm_of is not None:
+                continue  # What came of it is told with the run it belongs to.
+        return run, False
+    return None
 
 
 def _changed_at(path: Path) -> int:

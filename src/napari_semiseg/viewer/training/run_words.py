@@ -36,15 +36,24 @@ def headline(view: RunView) -> str:
             return view.sentence
         # A run of an older version names its stages alone.
         words = view.stage_words or f"Stage {view.stage}"
-        return f"{words}. {view.preparing}".strip()
+        return f"{_part_words(view)}{words}. {view.preparing}".strip()
     if view.living:
         return view.sentence
     return f"{_ENDED[view.state]}{_came_of_it(view)}."
 
 
+def _part_words(view: RunView) -> str:
+    """Which of the two trainings of a comparison it is."""
+    if view.arm_of is not None:
+        return "Part 2 of 2, for comparison: "
+    return "Part 1 of 2: " if view.compare else ""
+
+
 def _came_of_it(view: RunView) -> str:
     if view.state not in ("finished", "stopped"):
         return ""
+    if view.arm_of is not None:
+        return ": labels alone, for comparison"
     if view.accepted is None:
         return " before there was a model"
     return ": the new model is in use" if view.accepted else ": its model is not used"
@@ -56,6 +65,8 @@ def explanation(view: RunView) -> str:
         return ""
     if view.state in ("failed", "died"):
         return view.sentence
+    if view.arm_of is not None:
+        return ""  # What follows from it is told beside.
     verdict, score = view.verdict or "", main_score(view)
     told = score is not None and f"{score:.3f}" in verdict
     return verdict if told else f"{verdict} {score_words(view)}".strip()
@@ -118,6 +129,8 @@ def short_words(view: RunView, title: str, why_not: str | None) -> str:
     """
     if view.living:
         return _living_words(view, title)
+    if view.arm_of is not None and view.state == "finished":
+        return "compared with labels alone"
     if view.state == "finished" and view.accepted is not None:
         score = main_score(view)
         kind = "mean IoU" if _of_classes(view) else "score"
@@ -129,7 +142,7 @@ def short_words(view: RunView, title: str, why_not: str | None) -> str:
 
 
 def _living_words(view: RunView, title: str) -> str:
-    words = title
+    words = "labels alone" if view.arm_of is not None else title
     if view.fraction is not None and view.state != "starting":
         words += f", {view.fraction:.0%}"
     if view.state != "training":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from qtpy.QtCore import QObject, Signal
 
@@ -20,7 +20,7 @@ from napari_semiseg.viewer.training.run_view import (
     wished,
 )
 from napari_semiseg.viewer.training.run_watch import RunWatch
-from napari_semiseg.viewer.training.training_choice import TrainingChoice
+from napari_semiseg.viewer.training.training_choice import How, TrainingChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,13 +120,7 @@ class Training(QObject):
         return self._desk.session.read_only
 
     def start(
-        self,
-        settings: Settings,
-        *,
-        steps: int | None = None,
-        minutes: float | None = None,
-        device: str = "auto",
-        start: str = "last",
+        self, settings: Settings, *, steps: int | None = None, **how: Unpack[How]
     ) -> bool:
         """Start a run with the labels as they are now, and remember how.
 
@@ -134,27 +128,21 @@ class Training(QObject):
 
         Parameters
         ----------
-        steps, minutes
-            Instead of the steps of the settings.
-        device, start
-            As of `TrainingChoice`.
+        steps
+            Instead of the steps of the settings, as ``minutes`` among ``how``.
+        how
+            Fields of `TrainingChoice`.
         """
         if steps is not None:
             settings = settings.model_copy(update={"steps": steps})
-        choice = TrainingChoice.of(
-            settings, minutes=minutes, device=device, start=start
-        )
+        choice = TrainingChoice.of(settings, **how)
         return self._attempt(self.why_not(), lambda: self._begin(settings, choice))
 
     def start_again(self, start: str = "last") -> bool:
         """Start a run as it was chosen last, from the model in use by itself."""
-        choice = self.choice
-        return self.start(
-            choice.settings(),
-            minutes=choice.minutes,
-            device=choice.device,
-            start=start,
-        )
+        chosen = self.choice
+        how: How = {"minutes": chosen.minutes, "device": chosen.device, "start": start}
+        return self.start(chosen.settings(), **how)
 
     def pause(self) -> None:
         """Ask the run to pause after its step."""
@@ -236,7 +224,10 @@ class Training(QObject):
             self._facts = replace(self._facts, state=state, sentence=told.problem)
         if told.ended:
             self.active = None
-            self._watch.wait_beside(told.by.run_folder)
+            if self._facts.arm_of is None:
+                self._watch.wait_beside(told.by.run_folder)
+            else:  # The run it was compared with is what counts.
+                self._watch.begin()
         if fulfilled(self._facts, self._wish):
             self._wish = None
         for event in told.events:

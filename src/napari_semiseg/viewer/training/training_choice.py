@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.settings import Settings
 
 _KEY = "training"  # Under the settings of the project.
+
+
+class How(TypedDict, total=False):
+    """Fields of `TrainingChoice` beside those that settings stand for."""
+
+    minutes: float | None
+    device: str
+    start: str
+    compare: bool
 
 
 class TrainingChoice(BaseModel):
@@ -36,6 +45,9 @@ class TrainingChoice(BaseModel):
     start
         ``last`` (from scratch where no model is in use), ``scratch``, or the name of
         a run.
+    compare
+        Whether to train from the labels alone afterwards, and compare. It is not kept:
+        it costs as much again.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -46,6 +58,7 @@ class TrainingChoice(BaseModel):
     minutes: float | None = Field(5.0, gt=0)
     device: str = "auto"
     start: str = "last"
+    compare: bool = Field(False, exclude=True)
 
     @classmethod
     def remembered(cls, settings: Mapping[str, JsonValue]) -> TrainingChoice:
@@ -59,10 +72,8 @@ class TrainingChoice(BaseModel):
         return choice
 
     @classmethod
-    def of(
-        cls, settings: Settings, *, minutes: float | None, device: str, start: str
-    ) -> TrainingChoice:
-        """The choice that stands for some settings."""
+    def of(cls, settings: Settings, **how: Unpack[How]) -> TrainingChoice:
+        """The choice that stands for settings; by itself with their own steps."""
         usual = make_settings(settings.name, settings.preset)
         return cls(
             method=settings.name,
@@ -70,9 +81,7 @@ class TrainingChoice(BaseModel):
             changes=differences(
                 usual.model_dump(mode="json"), settings.model_dump(mode="json")
             ),
-            minutes=minutes,
-            device=device,
-            start=start,
+            **{"minutes": None, **how},
         )
 
     def settings(self) -> Settings:

@@ -79,7 +79,7 @@ class RoundList(QTreeWidget):
         self.blockSignals(True)
         if entry is None:
             self.clearSelection()
-            self.setCurrentItem(None)  # type: ignore[arg-type]
+            self.setCurrentItem(None)
         elif entry is not self.currentItem():
             self.setCurrentItem(entry)
         self.blockSignals(False)

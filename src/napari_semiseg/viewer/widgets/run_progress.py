@@ -33,6 +33,7 @@ class RunProgress(QWidget):
     stop_asked = Signal()
     go_on_asked = Signal()
     log_opened = Signal(bool)
+    report_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +58,13 @@ class RunProgress(QWidget):
             "Resume", "Go on from the last checkpoint", self.go_on_asked.emit
         )
         self.open_log = button("Open log", "What the run has written", self._open_log)
+        self.open_report = button(
+            "Open report",
+            "Open the report of this run in the browser: settings, curves, scores, "
+            "examples.",
+            self.report_asked.emit,
+        )
+        self.open_report.setVisible(False)
         self._living = row(self.pause, self.resume, self.stop)
         self._ended = row(self.open_log, self.go_on)
         self.why = note()
@@ -105,6 +113,10 @@ class RunProgress(QWidget):
         self._draw()
         self._show_text(self.messages, "\n".join(view.messages))
 
+    def allow_report(self, there_is_one: bool) -> None:
+        """Offer to open the report, or not."""
+        self.open_report.setVisible(there_is_one)
+
     def showEvent(self, event: QShowEvent | None) -> None:
         """Draw what came while nobody saw it."""
         super().showEvent(event)
@@ -134,6 +146,7 @@ class RunProgress(QWidget):
             self._living,
             self.why,
             self._ended,
+            self.open_report,
         ):
             column.addWidget(part)
         column.addLayout(self._plot)

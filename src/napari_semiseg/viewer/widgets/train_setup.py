@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_semiseg.learning.methods import METHODS, make_settings
 from napari_semiseg.runs.launch import FROM_SCRATCH
@@ -34,6 +41,16 @@ _START_TIP = (
     "Going on from an earlier model is quicker, and keeps the network of that model. "
     "From scratch forgets what was learned before."
 )
+_COMPARE_TIP = (
+    "Did the unlabelled images help? Train a second time, from the labels alone, with "
+    "the same tiles and as many steps, and show both scores. Takes twice as long; both "
+    "start from scratch, so that neither begins ahead."
+)
+_BOTH_FROM_SCRATCH = (
+    "A comparison starts both trainings from scratch, so that neither begins ahead."
+)
+_FROM_SCRATCH = "This method always starts from scratch, to be compared with."
+_ALONE = "This method learns from the labels alone already."
 
 _FEW_STEPS = 200  # The shortest trainings that were measured.
 
@@ -59,6 +76,8 @@ class TrainSetup(QWidget):
         self._estimate = note()
         self.begin_with = _combo(_START_TIP)
         self.device = _combo("What computes: a GPU is about ten times faster")
+        self.compare = QCheckBox("Compare with labels alone")
+        self.compare.setToolTip(_COMPARE_TIP)
         self.form = SettingsForm(leave_out={"name", "preset", "steps"})
         self._advanced = Fold("advanced", self.form)
         self._advanced.set_tip("Every setting of this method")
@@ -72,6 +91,7 @@ class TrainSetup(QWidget):
         self.form.valueChanged.connect(self._note_change)
         self.begin_with.currentIndexChanged.connect(self._choose_place)
         self.device.currentIndexChanged.connect(self._choose_place)
+        self.compare.toggled.connect(self._note_change)
 
     @property
     def settings(self) -> Settings:
@@ -86,6 +106,7 @@ class TrainSetup(QWidget):
             minutes=self.effort.minutes,
             device=self.device.currentData(),
             start=self.begin_with.currentData(),
+            compare=self.compare.isEnabled() and self.compare.isChecked(),
         )
 
     def setValue(self, choice: TrainingChoice) -> None:
@@ -99,6 +120,7 @@ class TrainSetup(QWidget):
         self._device, self._start = choice.device, choice.start
         _choose(self.device, choice.device)
         _choose(self.begin_with, choice.start)
+        self.compare.setChecked(choice.compare)
         self._show()
         self.blockSignals(False)
 
@@ -135,6 +157,7 @@ class TrainSetup(QWidget):
         rows.addRow(self._estimate)
         rows.addRow("start from", self.begin_with)
         rows.addRow("device", self.device)
+        rows.addRow(self.compare)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -166,8 +189,10 @@ class TrainSetup(QWidget):
         self._advanced.set_title(
             f"advanced ({n_changed} changed)" if n_changed else "advanced"
         )
-        why_not = "This method always starts from scratch, to be compared with."
-        allow(self.begin_with, why_not if name in FROM_SCRATCH else None)
+        alone = name in FROM_SCRATCH
+        allow(self.compare, _ALONE if alone else None)
+        why_not: str | None = _BOTH_FROM_SCRATCH if self.compare.isChecked() else None
+        allow(self.begin_with, _FROM_SCRATCH if alone else why_not)
         self._show_estimate()
 
     def _show_estimate(self) -> None:
@@ -185,6 +210,11 @@ class TrainSetup(QWidget):
             words = f"About {steps:,} steps on this computer."
             if steps < _FEW_STEPS:
                 words += " That is little: give it more time."
+        if self.compare.isEnabled() and self.compare.isChecked():
+            words += (
+                " Then as many steps from the labels alone, which takes as long again; "
+                "both start from scratch."
+            )
         self._estimate.setText(words)
 
 
