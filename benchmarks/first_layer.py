@@ -55,7 +55,8 @@ def main() -> None:
         os._exit(0)  # Nothing of the viewer is to be saved.
     print("| seed | objects | layer shown, s | its score | score >= ", end="")
     print(f"{options.score:g}, s | step |\n|---|---|---|---|---|---|", flush=True)
-    for seed in range(options.seeds):
+    first = options.first_seed
+    for seed in range(first, first + options.seeds):
         print(f"| {seed} | {_row(seed, options)} |", flush=True)
     print(f"load at the end: {os.getloadavg()[0]:.1f}", flush=True)
 
@@ -174,6 +175,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="of the encoder, a file")
     parser.add_argument("--images", type=int, default=48, help="unlabelled ones")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--score", type=float, default=0.5, help="S_DSB to reach")
     parser.add_argument("--most", type=float, default=300, help="seconds")
     parser.add_argument("--project", type=Path, help=argparse.SUPPRESS)

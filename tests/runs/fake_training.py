@@ -46,6 +46,7 @@ class FakePreview:
     confidence: np.ndarray
     selected: np.ndarray
     kind: np.ndarray | None = None
+    thresholds: tuple[float, float] | None = None
 
 
 @dataclass

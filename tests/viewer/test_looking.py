@@ -271,8 +271,11 @@ def test_a_run_that_trains_answers_itself(
     qtbot.waitUntil(lambda: len(requests_of(run)) == 1)
     request = requests_of(run)[0].stem
 
-    desk.training.happened.emit(preview_event(run.previews, request, WHOLE))
+    answer = preview_event(run.previews, request, WHOLE)
+    with qtbot.waitSignal(desk.looking.tuned) as tuned:
+        desk.training.happened.emit({**answer, "thresholds": [0.7, 0.4]})
 
+    assert tuned.args == [0.7, 0.4]
     assert desk.looking.teacher.lives
     assert desk.server.asked == []
     assert desk.teacher.answers[0][1] == WHOLE

@@ -207,6 +207,22 @@ def test_thresholds_of_a_run_that_trains_are_only_tried(
     assert desk.teacher.thresholds == TUNED
 
 
+def test_objects_are_cut_out_by_what_suits_the_run_now(
+    desk: Any, project: Project
+) -> None:
+    desk.training.show(living_run(project), state="training", step=3)
+
+    desk.looking.tuned.emit(0.7, 0.4)
+    assert desk.teacher.thresholds == Chosen(0.7, 0.4, 12)
+
+    desk.reviewing.cutting.put(0.2, 0.8, 0)  # The user's own choice holds,
+    desk.looking.tuned.emit(0.6, 0.3)
+    assert desk.teacher.thresholds == Chosen(0.2, 0.8, 0)
+
+    desk.reviewing.cutting.reset()  # until it is given up.
+    assert desk.teacher.thresholds == Chosen(0.6, 0.3, 12)
+
+
 def test_a_project_opened_to_look_only_keeps_nothing(
     desk: Any, project: Project
 ) -> None:
@@ -610,15 +626,15 @@ def test_every_control_has_a_tooltip(panel: ReviewPanel) -> None:
 def test_sliders_show_and_change_the_thresholds(
     panel: ReviewPanel, desk: Any, qtbot: QtBot
 ) -> None:
-    assert panel.sliders.foreground.value() == pytest.approx(0.4)
-    assert panel.sliders.min_size.value() == 8
+    assert panel.cutting.sliders.foreground.value() == pytest.approx(0.4)
+    assert panel.cutting.sliders.min_size.value() == 8
 
-    panel.sliders.foreground.setValue(0.25)
+    panel.cutting.sliders.foreground.setValue(0.25)
 
     assert desk.teacher.thresholds == Chosen(0.25, 0.6, 8)
-    qtbot.waitUntil(panel._reset.isEnabled)
-    panel._reset.click()
-    qtbot.waitUntil(lambda: panel.sliders.foreground.value() == pytest.approx(0.4))
+    qtbot.waitUntil(panel.cutting.reset.isEnabled)
+    panel.cutting.reset.click()
+    qtbot.waitUntil(lambda: panel.cutting.sliders.foreground.value() == pytest.approx(0.4))
 
 
 def test_showing_thresholds_is_no_choice(panel: ReviewPanel, desk: Any) -> None:
@@ -639,7 +655,7 @@ def test_without_a_model_it_is_said_what_to_do(
     panel.refresh()
 
     assert panel.fact() == "no model yet"
-    assert not panel.sliders.isEnabled()
+    assert not panel.cutting.sliders.isEnabled()
     assert "Train a model first" in panel.queue.words.text()
 
 

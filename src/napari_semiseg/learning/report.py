@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.learning.size_report import SizeReport
+    from napari_semiseg.segmentation.watershed import Thresholds
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class PreviewArrays:
 
     ``probability`` float32 ``(K, *S)``, ``label`` uint8, ``confidence`` float32 and
     ``selected`` bool ``(*S)``. ``kind`` uint8 ``(*S)``: the most probable class, from
-    1, of an object there; None where there is one class alone.
+    1, of an object there; None where there is one class alone. ``thresholds``: of
+    foreground and seeds, by which objects are best cut out now; None: nobody knows.
     """
 
     probability: NDArray[np.float32]
@@ -98,3 +100,4 @@ class PreviewArrays:
     confidence: NDArray[np.float32]
     selected: NDArray[np.bool_]
     kind: NDArray[np.uint8] | None = None
+    thresholds: Thresholds | None = None

@@ -19,6 +19,7 @@ from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
 from napari_semiseg.learning.devices import choose_device
 from napari_semiseg.learning.gradient_descent import GradientDescent
+from napari_semiseg.learning.live_thresholds import LiveThresholds
 from napari_semiseg.learning.methods import METHODS, parse_settings
 from napari_semiseg.learning.model import Model, ModelCard
 from napari_semiseg.learning.model_selection import ModelSelection, is_due
@@ -90,6 +91,7 @@ class Training:
         self._preparation = Preparation(self.equipment.random)
         self._descent = GradientDescent(self.equipment)
         self._selection = ModelSelection(training_set, self.device)
+        self._thresholds = LiveThresholds(training_set, self.device)
         images = bool(self.equipment.unlabelled.images)
         self.messages += announcements(self.settings, training_set, unlabelled=images)
 
@@ -210,7 +212,8 @@ class Training:
         told = self.training_set.told(image_id, box)
         said = said_of(told, self.equipment.unlabelled.rules, self.device)
         with self.equipment.random.unchanged():
-            return preview(
+            predictor = self.stages.predictor
+            seen = preview(
                 self.stage,
                 self.device,
                 source,
@@ -219,6 +222,8 @@ class Training:
                 self.settings.tile_size,
                 image_id,
             )
+            best_now = self._thresholds.at(predictor, self.settings, self.step)
+            return replace(seen, thresholds=best_now)
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""

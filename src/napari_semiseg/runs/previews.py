@@ -53,6 +53,11 @@ class PreviewArrays(Protocol):
         """uint8 ``(*S)``, class of an object there; None of one class alone."""
         ...
 
+    @property
+    def thresholds(self) -> tuple[float, float] | None:
+        """Of foreground and seeds, by which objects are best cut out; None: unknown."""
+        ...
+
 
 class Previewing(Protocol):
     """What can be asked for a preview."""
@@ -100,6 +105,7 @@ def answer_preview(
         "origin": box.origin,
         "size": box.size,
         "files": {layer: f"{request.id}/{name}" for layer, name in files.items()},
+        "thresholds": arrays.thresholds,
     }
 
 

@@ -41,6 +41,7 @@ class Cutting(QObject):
         desk.session.leaving.connect(self.save)
         desk.session.project_changed.connect(self._forget)
         desk.looking.teacher_changed.connect(self._on_teacher)
+        desk.looking.tuned.connect(self._retune)
 
     def close(self) -> None:
         """Save, and let go of the others."""
@@ -48,6 +49,7 @@ class Cutting(QObject):
         self._desk.session.leaving.disconnect(self.save)
         self._desk.session.project_changed.disconnect(self._forget)
         self._desk.looking.teacher_changed.disconnect(self._on_teacher)
+        self._desk.looking.tuned.disconnect(self._retune)
 
     @property
     def in_force(self) -> Chosen:
@@ -122,6 +124,15 @@ class Cutting(QObject):
             self._show(Chosen(kept.foreground, kept.seed, kept.min_size))
         else:
             self._show(self._tried.get(teacher.run.id, self.tuned))
+
+    def _retune(self, foreground: float, seed: float) -> None:
+        """Cut out by what suits a run that trains now, unless the user tries others."""
+        teacher = self._desk.looking.teacher
+        if teacher is None or self.tuned is None:
+            return
+        known, self.tuned = self.tuned, Chosen(foreground, seed, self.tuned.min_size)
+        if teacher.run.id not in self._tried and known != self.tuned:
+            self._show(self.tuned)
 
     def _forget(self) -> None:
         self._unsaved = None

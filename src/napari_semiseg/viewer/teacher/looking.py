@@ -56,6 +56,8 @@ class Looking(QObject):
     """Somebody else is asked from now on."""
     changed = Signal()
     """A question was asked, answered or refused."""
+    tuned = Signal(float, float)
+    """By which thresholds objects are best cut out of the answer that comes next."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.session)
@@ -270,6 +272,8 @@ class Looking(QObject):
         self._questions.note_seen(question, box)
         item = self._desk.session.item
         if item is not None and item.id == question.image_id:
+            if question.teacher.lives and event.get("thresholds"):
+                self.tuned.emit(*event["thresholds"])
             alone, self._other_view = self._other_view, False
             self._desk.teacher.take_answer(item.id, box, *arrays, alone=alone)
 
