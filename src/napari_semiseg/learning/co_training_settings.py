@@ -14,8 +14,14 @@ from napari_semiseg.learning.settings import (
     Frozen,
     GeometrySettings,
     IntensitySettings,
-    Positive,
     Settings,
+)
+from napari_semiseg.learning.shared_settings import (
+    ClassWeights,
+    FinalLearningRate,
+    LearningRate,
+    Momentum,
+    WeightDecay,
 )
 
 if TYPE_CHECKING:
@@ -35,19 +41,16 @@ class CoTrainingStageSettings(Frozen):
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="AdamW with cosine decay, or SGD with polynomial decay"
     )
-    learning_rate: Positive = Field(1e-3, description="At the first step")
-    final_learning_rate: Positive = Field(1e-5, description="AdamW, at the last step")
-    momentum: Fraction = Field(0.9, description="Of SGD; AdamW has its own")
-    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="Of the optimizer")
+    learning_rate: LearningRate = 1e-3
+    final_learning_rate: FinalLearningRate = 1e-5
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 1e-3
     alpha: Fraction = Field(
         0.5,
         description="Weight of the cross-entropy in the supervised loss; what is left "
         "to 1 is that of the Dice loss",
     )
-    class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0),
-        description="Of background, interior and boundary in that cross-entropy",
-    )
+    class_weights: ClassWeights = (1.0, 1.0, 4.0)
     fixed_weight: Annotated[float, Ge(0)] = Field(
         1.0, description="Weight of the loss on fixed pseudo-labels; 0 leaves it out"
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from annotated_types import Ge
 from pydantic import Field
 
 from napari_semiseg.learning.augmentation_settings import (
@@ -14,36 +13,37 @@ from napari_semiseg.learning.augmentation_settings import (
     IntensitySettings,
     Positive,
 )
+from napari_semiseg.learning.shared_settings import (
+    ClassWeights,
+    FinalLearningRate,
+    LearningRate,
+    Momentum,
+    Tiles,
+    UnlabelledTiles,
+    UnlabelledWeight,
+    WeightDecay,
+)
 
 
 class ConsistencyStageSettings(Frozen):
     """Mean-teacher consistency on unlabelled tiles (ACTIS 3.1)."""
 
-    labelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Labelled tiles a step"
-    )
-    unlabelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Unlabelled tiles a step"
-    )
+    labelled_batch: Tiles = 8
+    unlabelled_batch: UnlabelledTiles = 8
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="AdamW, or the paper's SGD with Nesterov momentum"
     )
-    learning_rate: Positive = Field(5e-4, description="Cosine decay from here")
-    final_learning_rate: Positive = Field(1e-5, description="At the last step")
-    momentum: Fraction = Field(0.9, description="Of SGD; AdamW has its own")
-    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="Of the optimizer")
-    class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0),
-        description="Weight of background, interior and boundary, labelled tiles",
-    )
+    learning_rate: LearningRate = 5e-4
+    final_learning_rate: FinalLearningRate = 1e-5
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 1e-3
+    class_weights: ClassWeights = (1.0, 1.0, 4.0)
     unlabelled_class_weights: tuple[Positive, Positive, Positive] = Field(
         (1.0, 1.0, 1.0),
         description="The same on unlabelled tiles: a teacher that learned with weights "
         "prefers the boundary already, weighting its labels again would compound that",
     )
-    unlabelled_weight: Annotated[float, Ge(0)] = Field(
-        1.0, description="Weight of the loss on unlabelled tiles; 0 is the control arm"
-    )
+    unlabelled_weight: UnlabelledWeight = 1.0
     ramp: Fraction = Field(
         0.1, description="Fraction of the stage over which that weight rises from 0"
     )

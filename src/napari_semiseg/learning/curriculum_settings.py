@@ -23,6 +23,15 @@ from napari_semiseg.learning.settings import (
     Positive,
     Settings,
 )
+from napari_semiseg.learning.shared_settings import (
+    ClassWeights,
+    FinalLearningRate,
+    HalfLife,
+    LearningRate,
+    Tiles,
+    UnlabelledTiles,
+    WeightDecay,
+)
 from napari_semiseg.learning.typed_bounds import as_text, checked, region_names, typed
 
 if TYPE_CHECKING:
@@ -80,8 +89,8 @@ class RegressorSettings(Frozen):
 class CurriculumStageSettings(Frozen):
     """Segmentation, with a penalty on sizes outside of their bounds."""
 
-    labelled_batch: Count = Field(8, description="Labelled tiles a step")
-    unlabelled_batch: Count = Field(8, description="Unlabelled tiles a step")
+    labelled_batch: Tiles = 8
+    unlabelled_batch: UnlabelledTiles = 8
     size_weight: Annotated[float, Ge(0)] = Field(
         5.0,
         description="Weight of the squared violation, a share of the tile; 0 is the "
@@ -112,33 +121,24 @@ class CurriculumStageSettings(Frozen):
     ramp: Fraction = Field(
         0.2, description="Fraction of the stage over which the penalty rises"
     )
-    learning_rate: Positive = Field(1e-3, description="AdamW, at the first step")
+    learning_rate: LearningRate = 1e-3
     schedule: Literal["cosine", "plateau"] = Field(
         "cosine",
         description="Cosine decay; or halved whenever the score on validation tiles "
         "has not improved for a fifth of the stage",
     )
-    final_learning_rate: Positive = Field(1e-5, description="Cosine: at the last step")
+    final_learning_rate: FinalLearningRate = 1e-5
     second_moment: Annotated[float, Interval(gt=0, lt=1)] = Field(
         0.999, description="AdamW: decay of the mean of squared gradients (beta 2)"
     )
-    weight_decay: Annotated[float, Ge(0)] = Field(
-        1e-3, description="AdamW; without any it is Adam"
-    )
-    class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0),
-        description="Of background, interior and boundary in the cross-entropy",
-    )
+    weight_decay: WeightDecay = 1e-3
+    class_weights: ClassWeights = (1.0, 1.0, 4.0)
     augmented: bool = Field(
         True,
         description="Labelled tiles are warped and altered in intensity as in the "
         "supervised method, unlabelled ones in intensity alone; off: neither",
     )
-    average_half_life: Fraction = Field(
-        0.05,
-        description="Half-life of the running mean of the weights, fraction of the "
-        "stage's steps; the mean is what predicts. 0 switches it off",
-    )
+    average_half_life: HalfLife = 0.05
     geometry: GeometrySettings = GeometrySettings()
     intensity: IntensitySettings = IntensitySettings()
 

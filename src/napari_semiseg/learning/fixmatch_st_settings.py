@@ -22,11 +22,19 @@ from napari_semiseg.learning.settings import (
     Frozen,
     GeometrySettings,
     IntensitySettings,
-    Positive,
     Settings,
 )
+from napari_semiseg.learning.shared_settings import (
+    ClassWeights,
+    FinalLearningRate,
+    LearningRate,
+    Momentum,
+    Tiles,
+    UnlabelledTiles,
+    UnlabelledWeight,
+    WeightDecay,
+)
 
-ClassWeights = tuple[Positive, Positive, Positive]
 Scale = Annotated[float, Interval(ge=0.25, le=4)]
 Share = Annotated[float, Gt(0), Interval(le=1)]
 
@@ -37,20 +45,18 @@ class LearnerSettings(Frozen):
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="AdamW, or SGD with momentum as in ST++"
     )
-    learning_rate: Positive = Field(1e-3, description="At the first step of a stage")
+    learning_rate: LearningRate = 1e-3
     schedule: Literal["cosine", "poly"] = Field(
         "cosine", description="Cosine, or the paper's (1 - step / steps)^0.9 (to 0)"
     )
-    final_learning_rate: Positive = Field(
-        1e-5, description="At the last step of a stage; cosine only"
-    )
+    final_learning_rate: FinalLearningRate = 1e-5
     decoder_scale: Annotated[float, Interval(gt=0, le=100)] = Field(
         1.0,
         description="Learning rate of all but the encoder, times that of the encoder "
         "(ST++: 10 but for DeepLabV2)",
     )
-    momentum: Fraction = Field(0.9, description="Of SGD; AdamW has its own")
-    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="Of the optimizer")
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 1e-3
     average_half_life: Fraction = Field(
         0.05,
         description="Half-life of the running mean of the weights, fraction of the "
@@ -62,11 +68,7 @@ class LearnerSettings(Frozen):
 class LabelledSettings(Frozen):
     """Labelled tiles, in all stages."""
 
-    class_weights: ClassWeights = Field(
-        (1.0, 1.0, 4.0),
-        description="Weight of background, interior and boundary; the classes of a "
-        "semantic task weigh alike",
-    )
+    class_weights: ClassWeights = (1.0, 1.0, 4.0)
     geometry: GeometrySettings = GeometrySettings()
     intensity: IntensitySettings = IntensitySettings()
 
@@ -93,12 +95,8 @@ class StrongViewSettings(Frozen):
 class FixMatchSettings(Frozen):
     """FixMatch in the first stage: confident labels of weak views teach strong ones."""
 
-    labelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Labelled tiles a step"
-    )
-    unlabelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Unlabelled tiles a step"
-    )
+    labelled_batch: Tiles = 8
+    unlabelled_batch: UnlabelledTiles = 8
     threshold: Fraction = Field(
         0.95, description="From which confidence a pseudo-label counts (tau)"
     )
@@ -113,9 +111,7 @@ class FixMatchSettings(Frozen):
     quantile_decay: Fraction = Field(
         0.99, description="Decay a step of the running mean of these percentiles"
     )
-    unlabelled_weight: Annotated[float, Ge(0)] = Field(
-        1.0, description="Weight of the loss on unlabelled tiles; 0 is the control arm"
-    )
+    unlabelled_weight: UnlabelledWeight = 1.0
     warm_up: Fraction = Field(
         0.25, description="Fraction of the stage that learns from labelled tiles alone"
     )
@@ -128,9 +124,7 @@ class FixMatchSettings(Frozen):
 class StudentSettings(Frozen):
     """Self-training: a fresh student learns labels and pseudo-labels alike."""
 
-    labelled_batch: Annotated[int, Ge(1)] = Field(
-        8, description="Labelled tiles a step"
-    )
+    labelled_batch: Tiles = 8
     unlabelled_batch: Annotated[int, Ge(1)] = Field(
         8, description="Pseudo-labelled tiles a step"
     )

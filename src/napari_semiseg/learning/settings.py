@@ -27,6 +27,13 @@ from napari_semiseg.learning.layer_words import (
     LayerWords,
 )
 from napari_semiseg.learning.network_settings import NetworkSettings
+from napari_semiseg.learning.shared_settings import (
+    ClassWeights,
+    FinalLearningRate,
+    HalfLife,
+    LearningRate,
+    WeightDecay,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,19 +64,11 @@ class SupervisedStageSettings(Frozen):
     """Weighted cross-entropy on the labelled tiles (ACTIS 3.2)."""
 
     batch: Annotated[int, Ge(2)] = Field(8, description="Tiles a step")
-    learning_rate: Positive = Field(1e-3, description="AdamW, cosine decay from here")
-    final_learning_rate: Positive = Field(1e-5, description="AdamW, at the last step")
-    weight_decay: Annotated[float, Ge(0)] = Field(1e-3, description="AdamW")
-    class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0),
-        description="Weight of background, interior and boundary; the classes of a "
-        "semantic task weigh alike",
-    )
-    average_half_life: Fraction = Field(
-        0.05,
-        description="Half-life of the running mean of the weights, fraction of the "
-        "stage's steps; the mean is what predicts. 0 switches it off",
-    )
+    learning_rate: LearningRate = 1e-3
+    final_learning_rate: FinalLearningRate = 1e-5
+    weight_decay: WeightDecay = 1e-3
+    class_weights: ClassWeights = (1.0, 1.0, 4.0)
+    average_half_life: HalfLife = 0.05
     copy_paste: Fraction = Field(
         0.0,
         description="Share of the tiles that get objects of other labelled tiles, "

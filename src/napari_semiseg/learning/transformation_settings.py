@@ -17,6 +17,12 @@ from napari_semiseg.learning.settings import (
     Positive,
     Settings,
 )
+from napari_semiseg.learning.shared_settings import (
+    ClassWeights,
+    FinalLearningRate,
+    LearningRate,
+    WeightDecay,
+)
 
 
 class TransformationSettings(Frozen):
@@ -65,23 +71,18 @@ class TransformationStageSettings(Frozen):
         description="Transform one view of a tile (the reproduction), or both, each in "
         "its own way (the original)",
     )
-    learning_rate: Positive = Field(1e-3, description="AdamW, cosine decay from here")
+    learning_rate: LearningRate = 1e-3
     warm_learning_rate: Positive = Field(
         5e-4, description="The same where the network has learned before"
     )
-    final_learning_rate: Positive = Field(1e-5, description="AdamW, at the last step")
-    weight_decay: Annotated[float, Ge(0)] = Field(
-        1e-3, description="AdamW; without any it is Adam"
-    )
+    final_learning_rate: FinalLearningRate = 1e-5
+    weight_decay: WeightDecay = 1e-3
     supervised_loss: Literal["cross-entropy", "symmetric-kl"] = Field(
         "cross-entropy",
         description="Of the labelled pixels, in both views; the paper's is the "
         "symmetric divergence from their labels, unweighted",
     )
-    class_weights: tuple[Positive, Positive, Positive] = Field(
-        (1.0, 1.0, 4.0),
-        description="Of background, interior and boundary in the cross-entropy",
-    )
+    class_weights: ClassWeights = (1.0, 1.0, 4.0)
     divergence: Literal["stable", "clipped"] = Field(
         "stable",
         description="Clipped: both losses with the public code's clipped "
