@@ -16,11 +16,14 @@ from napari_semiseg.viewer.classes.palette import Palette
 from napari_semiseg.viewer.desk import Desk
 from napari_semiseg.viewer.keys import Keys
 from napari_semiseg.viewer.placement import Placement
+from napari_semiseg.viewer.review.object_tool import ObjectTool
 from napari_semiseg.viewer.session import Session
 from napari_semiseg.viewer.tiles.annotating import Annotating
 from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
+from napari_semiseg.viewer.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_semiseg.geometry import Box
@@ -65,6 +68,7 @@ class Teacher(QObject):
         self.instances: Any = None
         self.painting = 0
         self.n_classes = 0
+        self.ready = False
 
     def set_classes(self, n_classes: int) -> None:
         self.n_classes = n_classes
@@ -97,24 +101,27 @@ def make_project(
     return project
 
 
-def make_bench(viewer: Any) -> Desk:
-    """A desk with what the annotate step needs."""
+def make_bench(viewer: Any, teacher: Callable[[Desk], Any] | None = None) -> Desk:
+    """A desk with what the annotate step needs, and maybe a real teacher's layers."""
     session = Session()
     desk = Desk(viewer, session, Background(session), Autosave(session))
     desk.keys = Keys(desk)
     desk.images = Images(desk)
     desk.tiles = TilesLayer(desk)
     desk.annotating = Annotating(desk)
-    desk.teacher = Teacher()
+    desk.teacher = Teacher() if teacher is None else teacher(desk)
     desk.looking = Looking()
     desk.training = SimpleNamespace(active=None)
     desk.palette = Palette(desk)
+    desk.reviewing = SimpleNamespace(tool=ObjectTool(desk))
+    desk.tools = Toolbox(desk)
     return desk
 
 
 def close_bench(desk: Desk) -> None:
     """Close all, in the order of the dock."""
     desk.session.close()
+    desk.tools.close()
     desk.palette.close()
     desk.annotating.close()
     desk.tiles.close()

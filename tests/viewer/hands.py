@@ -29,6 +29,7 @@ class Hands:
     PRESS = QEvent.Type.MouseButtonPress
     MOVE = QEvent.Type.MouseMove
     RELEASE = QEvent.Type.MouseButtonRelease
+    DOUBLE = QEvent.Type.MouseButtonDblClick
 
     def __init__(self, dock: SemisegDock) -> None:
         self.dock = dock
@@ -91,6 +92,7 @@ class Hands:
                 "Ctrl": Qt.KeyboardModifier.ControlModifier,
             }[modifier]
         codes: dict[str, Any] = {".": Qt.Key.Key_Period, ",": Qt.Key.Key_Comma}
+        codes["Escape"] = Qt.Key.Key_Escape
         code = codes.get(letter) or getattr(Qt.Key, f"Key_{letter.upper()}")
         QTest.keyClick(self.canvas, code, held)
 

@@ -236,6 +236,18 @@ def test_the_ignore_brush_paints_minus_one(bench: Desk, item: ImageItem) -> None
     assert layer.selected_label == 1
 
 
+def test_the_background_brush_paints_nothing(bench: Desk, item: ImageItem) -> None:
+    layer = layer_of(bench)
+    square(bench, 1, 10, 10)
+
+    press(bench, "background brush")
+    assert (layer.selected_label, str(layer.mode)) == (0, "paint")
+    layer.paint((10, 10), layer.selected_label)
+    assert layer.data[10, 10] == 0
+    press(bench, "background brush")
+    assert layer.selected_label == 2
+
+
 def test_done_finishes_a_painted_tile_only(
     bench: Desk, item: ImageItem, said: list[str]
 ) -> None:
@@ -293,46 +305,6 @@ def test_numbers_in_pieces_are_offered_numbers_of_their_own(
     assert stored(bench, item).n_objects == 2
     layer_of(bench).undo()
     assert bench.annotating.n_objects == 1
-
-
-def test_splitting_wants_two_pieces(
-    bench: Desk, item: ImageItem, said: list[str]
-) -> None:
-    layer = layer_of(bench)
-    square(bench, 1, 10, 10, 12)
-    layer.selected_label = 1
-    bench.annotating.tools.split()
-    assert "erase a line" in said[-1]
-
-    labels = layer.data.copy()
-    labels[15, :] = 0
-    bench.annotating.annotation.replace(labels)
-    bench.annotating.tools.split()
-
-    assert bench.annotating.n_objects == 2
-    assert layer.data[18, 12] == 1  # The larger piece.
-    assert layer.data[12, 12] == 2
-
-
-def test_two_clicks_merge(bench: Desk, item: ImageItem) -> None:
-    layer = layer_of(bench)
-    square(bench, 1, 5, 5)
-    square(bench, 2, 20, 20)
-    merging = bench.annotating.tools.merging
-
-    press(bench, "merge")
-    assert str(layer.mode) == "pan_zoom"
-    merging.click(layer.data_to_world((50, 50)))  # Beside all objects.
-    merging.click(layer.data_to_world((7, 7)))
-    assert "object 1" in merging.hint
-    merging.click(layer.data_to_world((22, 22)))
-
-    assert np.unique(layer.data).tolist() == [0, 1]
-    assert layer.data[22, 22] == 1
-    assert not merging.active
-    assert str(layer.mode) == "paint"
-    layer.undo()
-    assert layer.data[22, 22] == 2
 
 
 def test_filling_takes_the_teachers_objects_in_one_step(

@@ -161,10 +161,15 @@ def test_ignoring_goes_back_to_the_class(semantic: Desk) -> None:
 def test_tools_for_objects_say_that_there_are_none(semantic: Desk) -> None:
     said: list[str] = []
     semantic.session.said.connect(lambda text, problem: said.append(text))
-    for name in ("new id", "split", "merge"):
+    for name in ("new id", "split", "merge", "erase", "grow", "shrink", "fill holes"):
         press(semantic, name)
         assert "not single objects" in said.pop()
-    assert not semantic.annotating.tools.merging.active
+    assert semantic.tools.active is None
+
+
+def test_the_background_brush_paints_the_class_background(semantic: Desk) -> None:
+    press(semantic, "background brush")
+    assert layer_of(semantic).selected_label == semantic.palette.chosen == 0
 
 
 def test_the_model_fills_in_classes_where_nothing_is_painted(semantic: Desk) -> None:
@@ -240,8 +245,7 @@ def test_the_panel_speaks_of_classes(semantic: Desk, qtbot: QtBot) -> None:
     qtbot.addWidget(panel)
     panel.show()
     assert panel.classes.isVisible()
-    assert not panel._label_tools["new id"].isVisible()
-    assert panel._label_tools["ignore"].isVisible()
+    assert panel.tools.shown() == ("background brush", "ignore")
     assert "Choose a class" in panel._where.text()
     assert panel._tile_tools["no objects"].text().startswith("All background")
     assert "all background" in panel._legend.text()
@@ -288,15 +292,12 @@ def test_an_object_gets_another_kind_and_undo_gives_it_back(
     assert not found.classes
 
 
-def test_pieces_keep_the_kind_of_their_object(
-    kinds: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pieces_keep_the_kind_of_their_object(kinds: Desk) -> None:
     kinds.palette.choose(2)
-    number = layer_of(kinds).selected_label
     paint(kinds, 10, 10)
     paint(kinds, 50, 50)
-    monkeypatch.setattr(kinds.annotating.tools, "_under_cursor", lambda: number)
-    kinds.annotating.tools.split()
+    kinds.tools.take("split")
+    kinds.tools.click(layer_of(kinds).data_to_world((10, 10)))
     found = saved(kinds)
     ids = np.unique(found.instances[found.instances > 0]).tolist()
     assert len(ids) == 2

@@ -3,11 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_semiseg.viewer.colours import N_COLOURS
-from napari_semiseg.viewer.tiles.label_edits import (
-    fill_unlabelled,
-    separated,
-    split_object,
-)
+from napari_semiseg.viewer.tiles.label_edits import fill_unlabelled, separated
 
 
 def grid(text: str) -> np.ndarray:
@@ -52,29 +48,6 @@ def test_new_numbers_skip_the_colour_of_ignore() -> None:
     filled = fill_unlabelled(labels, proposal, np.zeros(labels.shape, bool))
 
     assert filled[0, [0, 2, 4]].tolist() == [N_COLOURS - 2, N_COLOURS, N_COLOURS + 1]
-
-
-def test_splitting_keeps_the_number_of_the_largest_piece() -> None:
-    labels = grid("""
-        2 0 2 2 0 9
-        2 0 2 2 0 0
-        0 0 0 0 2 -1
-    """)
-
-    split = split_object(labels, 2)
-
-    assert split is not None
-    # The lone pixel touches the largest piece by a corner.
-    assert (
-        split.tolist()
-        == grid("""
-        10 0 2 2 0 9
-        10 0 2 2 0 0
-        0 0 0 0 2 -1
-    """).tolist()
-    )
-    assert split_object(labels, 9) is None
-    assert split_object(labels, 4) is None
 
 
 def test_separating_names_the_numbers_that_had_several_pieces() -> None:

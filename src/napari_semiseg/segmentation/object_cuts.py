@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import scipy
 
+from napari_semiseg.segmentation.brush_path import near
 from napari_semiseg.segmentation.object_edits import Edit
 from napari_semiseg.segmentation.object_places import ids_in, places_of
 
@@ -79,9 +80,9 @@ def _pieces_along(
     whole, n_parts = _components(mask)
     result, count = np.zeros(mask.shape, np.int32), 0
     distance = _signed(place, start, end)
-    near = _near(place, start, end)
+    strip = near(place, start, end, _HALF)
     for part in range(1, n_parts + 1):
-        found = _cut(whole == part, near, distance)
+        found = _cut(whole == part, strip, distance)
         n_found = int(found.max())
         if n_found > 1:
             result[found > 0] = found[found > 0] + count
@@ -89,9 +90,9 @@ def _pieces_along(
     return result, count
 
 
-def _cut(part: Mask, near: Mask, distance: NDArray[np.float64]) -> Labels:
+def _cut(part: Mask, strip: Mask, distance: NDArray[np.float64]) -> Labels:
     """The pieces, 1, 2, ..., into which a line cuts a connected part."""
-    rest, _ = _components(part & ~near)
+    rest, _ = _components(part & ~strip)
     sizes = np.bincount(rest.ravel())
     small = (sizes < _CRUMB) & (sizes < _CRUMB_SHARE * np.count_nonzero(part))
     small[0] = True
@@ -102,7 +103,7 @@ def _cut(part: Mask, near: Mask, distance: NDArray[np.float64]) -> Labels:
     side = distance >= 0
     for positive in (True, False):
         mine = np.where(_mostly(markers, side) == positive, markers, 0)
-        ground = part & near & (side == positive)
+        ground = part & strip & (side == positive)
         markers = np.maximum(markers, _flooded(mine, ground))
     return _flooded(markers, part)
 
@@ -171,18 +172,6 @@ def _signed(place: Place, start: Point, end: Point) -> NDArray[np.float64]:
     dy, dx = end[0] - start[0], end[1] - start[1]
     length = max(float(np.hypot(dy, dx)), 1e-9)
     return (dx * (rows - start[0]) - dy * (columns - start[1])) / length
-
-
-def _near(place: Place, start: Point, end: Point) -> Mask:
-    """Which pixels are so near to the line that without them its sides lie apart."""
-    rows, columns = _grid(place)
-    dy, dx = end[0] - start[0], end[1] - start[1]
-    length2 = max(dy**2 + dx**2, 1e-9)
-    along = (dy * (rows - start[0]) + dx * (columns - start[1])) / length2
-    along = np.clip(along, 0, 1)
-    off_y, off_x = rows - start[0] - along * dy, columns - start[1] - along * dx
-    near: Mask = off_y**2 + off_x**2 <= _HALF**2
-    return near
 
 
 def _grid(place: Place) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

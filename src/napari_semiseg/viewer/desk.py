@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.teacher.teacher_layers import TeacherLayers
     from napari_semiseg.viewer.tiles.annotating import Annotating
     from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
+    from napari_semiseg.viewer.tools.toolbox import Toolbox
     from napari_semiseg.viewer.training.training import Training
 
 
@@ -51,4 +52,5 @@ class Desk:
     minutes: LabellingMinutes = field(init=False)
     reviewing: Reviewing = field(init=False)
     rounds: Rounds = field(init=False)
+    tools: Toolbox = field(init=False)
     exporting: Exporting = field(init=False)

@@ -32,6 +32,7 @@ from napari_semiseg.viewer.teacher.looking import Looking
 from napari_semiseg.viewer.teacher.teacher_layers import TeacherLayers
 from napari_semiseg.viewer.tiles.annotating import Annotating
 from napari_semiseg.viewer.tiles.tiles_layer import TilesLayer
+from napari_semiseg.viewer.tools.toolbox import Toolbox
 from napari_semiseg.viewer.training.closing import ClosingQuestion
 from napari_semiseg.viewer.training.training import Training
 from napari_semiseg.viewer.widgets.header import Header, Lines
@@ -65,6 +66,7 @@ def make_desk(viewer: Viewer, parent: QObject) -> Desk:
     desk.minutes = LabellingMinutes(desk)
     desk.reviewing = Reviewing(desk)
     desk.rounds = Rounds(desk)
+    desk.tools = Toolbox(desk)
     desk.exporting = Exporting(desk)
     return desk
 
@@ -144,6 +146,7 @@ class SemisegDock(QWidget):
             step.panel.close_panel()
         for controller in (
             desk.exporting,
+            desk.tools,
             desk.rounds,
             desk.reviewing,
             desk.minutes,

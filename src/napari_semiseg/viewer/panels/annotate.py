@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_semiseg.viewer.classes.class_list import ClassList
 from napari_semiseg.viewer.counted import counted
 from napari_semiseg.viewer.keys import KEYS
-from napari_semiseg.viewer.panels.annotate_buttons import label_buttons, tile_buttons
+from napari_semiseg.viewer.panels.annotate_buttons import fill_button, tile_buttons
 from napari_semiseg.viewer.panels.annotate_words import STATE_WORDS, where_words
 from napari_semiseg.viewer.panels.first_help import FIRST_HELP
 from napari_semiseg.viewer.panels.import_button import ImportButton
@@ -24,6 +24,7 @@ from napari_semiseg.viewer.tiles.importing import Importing
 from napari_semiseg.viewer.tiles.suggesting import Suggesting
 from napari_semiseg.viewer.tiles.thumbnails import Thumbnails
 from napari_semiseg.viewer.tiles.tiles_layer import STATE_COLOURS
+from napari_semiseg.viewer.tools.tool_grid import ToolGrid
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.panel import Panel
 from napari_semiseg.viewer.widgets.strip import Strip, StripEntry
@@ -44,7 +45,6 @@ _OF_TILES = (
     "previous tile",
     "next tile",
 )
-_OF_OBJECTS = ("new id", "split", "merge")  # Tools for single objects.
 
 
 class AnnotatePanel(Panel):
@@ -75,7 +75,8 @@ class AnnotatePanel(Panel):
         self._mark = note("When the tile is finished, mark it:")
         self._where = note()
         self.classes = ClassList(desk.palette)
-        self._label_tools = label_buttons(annotating.tools)
+        self.tools = ToolGrid(desk.tools, "tile")
+        self._fill = fill_button(annotating.tools)
         self._tile_tools = tile_buttons(annotating, desk.tiles)
         self._tile_tools["import"] = ImportButton(desk, self.importing)
         self._reason = note()
@@ -130,6 +131,7 @@ class AnnotatePanel(Panel):
     def close_panel(self) -> None:
         """Give up a search under way."""
         self.suggesting.cancel()
+        self.tools.close_grid()
 
     def _suggesting_controls(self) -> tuple[QPushButton, QProgressBar, QWidget]:
         suggest = button(
@@ -155,7 +157,7 @@ class AnnotatePanel(Panel):
         return line, text, accept
 
     def _lay_out(self) -> None:
-        label, tile = self._label_tools, self._tile_tools
+        tile = self._tile_tools
         lines = [
             self._suggest,
             row(QLabel("how many"), self._count, QLabel("size"), self._side),
@@ -166,9 +168,8 @@ class AnnotatePanel(Panel):
             self._where,
             self.classes,
             self._offer,
-            row(label["new id"], label["ignore"]),
-            row(label["split"], label["merge"]),
-            label["fill"],
+            self.tools,
+            self._fill,
             self._mark,
             row(tile["done"], tile["no objects"]),
             row(tile["validation"], tile["to do"]),
@@ -255,18 +256,15 @@ class AnnotatePanel(Panel):
         for name in _OF_TILES[-2:]:
             allow(self._tile_tools[name], None if tiles else "There is no tile yet.")
         why_not = closed or annotating.why_not
-        for control in self._label_tools.values():
-            allow(control, why_not)
-        why_not_filled = annotating.tools.why_not_filled()
-        allow(self._label_tools["fill"], why_not or why_not_filled)
+        semantic = annotating.tools.semantic
+        self.tools.allow(why_not, of_classes=semantic)
+        allow(self._fill, why_not or annotating.tools.why_not_filled())
         for name in _OF_TILES[:-2]:
             allow(self._tile_tools[name], why_not)
-        for part in (self._mark, *self._label_tools.values()):
+        for part in (self._mark, self.tools, self._fill):
             part.setVisible(bool(tiles))
-        if annotating.tools.semantic != self._speaks_of_classes:
-            self._speak(of_classes=annotating.tools.semantic)
-        for name in _OF_OBJECTS if annotating.tools.semantic else ():
-            self._label_tools[name].setVisible(False)
+        if semantic != self._speaks_of_classes:
+            self._speak(of_classes=semantic)
         for name in _OF_TILES:
             self._tile_tools[name].setVisible(bool(tiles))
         self._reason.setVisible(session.read_only is not None)

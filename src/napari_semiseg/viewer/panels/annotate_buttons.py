@@ -19,23 +19,9 @@ if TYPE_CHECKING:
     Table = dict[str, tuple[str, str, Callable[[], object]]]
 
 
-def label_buttons(tools: LabelTools) -> dict[str, QPushButton]:
-    """Buttons that change labels of the tile in hand, by the names of their keys."""
+def fill_button(tools: LabelTools) -> QPushButton:
+    """The button that fills the tile in hand with what the model finds."""
     table: Table = {
-        "new id": ("New object", "Paint the next object.", tools.new_id),
-        "ignore": (
-            "Ignore",
-            "Paint over what nobody can tell; nothing is learned from it. Press again "
-            "to paint objects.",
-            tools.ignore,
-        ),
-        "split": (
-            "Split",
-            "Make separate pieces of the object under the cursor objects of their own. "
-            "Erase a line across it first.",
-            tools.split,
-        ),
-        "merge": ("Merge", "Click two objects that are one.", tools.merge),
         "fill": (
             "Fill from model",
             "Put the objects that the model finds where nothing is painted, then "
@@ -43,7 +29,7 @@ def label_buttons(tools: LabelTools) -> dict[str, QPushButton]:
             tools.fill,
         ),
     }
-    return _made(table)
+    return _made(table)["fill"]
 
 
 def tile_buttons(annotating: Annotating, tiles: TilesLayer) -> dict[str, QPushButton]:

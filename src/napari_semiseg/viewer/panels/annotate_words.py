@@ -35,7 +35,7 @@ def where_words(desk: Desk) -> str:
         if tile.state == "no objects":
             state = "done, all background"
         return f"{tile.item.name}: {state}. {_class_words(desk)}"
-    words = annotating.tools.merging.hint or _brush_words(desk, tile.record.finished)
+    words = _brush_words(desk, tile.record.finished)
     n_objects = counted(annotating.n_objects, "object")
     return f"{tile.item.name}: {state}, {n_objects}. {words}"
 
@@ -44,6 +44,8 @@ def _brush_words(desk: Desk, finished: bool) -> str:
     number = desk.annotating.annotation.number
     if number == IGNORE:
         return _IGNORING
+    if number == 0:
+        return "The brush paints background: it erases objects."
     if not desk.annotating.n_objects and not finished:
         return (
             "Paint one object inside the frame, press N, paint the next one, until all "

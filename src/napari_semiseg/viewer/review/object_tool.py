@@ -6,23 +6,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_semiseg.viewer.tools.escape import Escape
+from napari_semiseg.viewer.tools.resting import Resting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_semiseg.viewer.desk import Desk
 
 Clicking = Literal["accept", "reject"]
-_RESTING = "pan_zoom"  # The tool of a layer that does nothing on a click.
 
 
 class ObjectTool(QObject):
     """While it is on, a click on an object accepts or rejects it; dragging pans.
 
-    The layer that is selected rests meanwhile and gets its tool back. Taking another
-    tool in napari puts this one away.
+    The layer that is selected rests meanwhile and gets its tool back. Escape, or taking
+    another tool in napari, puts this one away.
 
     Attributes
     ----------
@@ -37,49 +38,35 @@ class ObjectTool(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.session)
         self._viewer = desk.viewer
-        self._resting: tuple[Layer, str] | None = None
+        self._resting = Resting(desk.viewer)
+        self._escape = Escape(desk.viewer, self)
+        self._escape.pressed.connect(self.close)
         self.clicking: Clicking | None = None
 
     def take(self, clicking: Clicking | None) -> None:
         """Take the tool in hand, or put it away (None)."""
         if clicking == self.clicking:
             return
+        self._escape.listen(clicking is not None)
         was_on, self.clicking = self.clicking is not None, clicking
         if clicking is None:
             self._viewer.mouse_drag_callbacks.remove(self._press)
-            self._wake()
+            self._resting.wake()
         elif not was_on:
             # Before all others, so that they know that the click was meant for this.
             self._viewer.mouse_drag_callbacks.insert(0, self._press)
-            self._rest()
+            self._resting.rest()
         self.changed.emit()
 
     def close(self) -> None:
         """Put the tool away."""
         self.take(None)
 
-    def _rest(self) -> None:
-        layer = self._viewer.layers.selection.active
-        mode = getattr(layer, "mode", _RESTING)
-        if layer is not None and mode != _RESTING:
-            self._resting = (layer, mode)
-            layer.mode = _RESTING
-
-    def _wake(self) -> None:
-        resting, self._resting = self._resting, None
-        if resting is None:
-            return
-        layer, mode = resting
-        # Another tool may have been taken meanwhile.
-        if layer in self._viewer.layers and layer.mode == _RESTING and layer.editable:
-            layer.mode = mode
-
     def _press(self, viewer: Viewer, event: Any) -> Iterator[None]:
         if event.button not in (1, None) or event.modifiers:
             return
-        active = viewer.layers.selection.active
-        if getattr(active, "mode", _RESTING) != _RESTING:
-            self._resting = None
+        if self._resting.disturbed:
+            self._resting.forget()
             # Not from within the list of those who listen to this very click.
             QTimer.singleShot(0, self.close)
             return

@@ -65,6 +65,12 @@ class FinishedTile:
         kinds = self.classes
         return {n: kinds[s] for n, s in self.stored.items() if s in kinds}
 
+    def name_class(self, number: int, kind: int) -> None:
+        """Say of which class a new object is, by the id shown."""
+        self.stored[number] = last = max(self.stored.values(), default=0) + 1
+        if kind != 1:
+            self.classes = {**self.classes, last: kind}
+
     def number_of(self, kind: int, fresh: FreshIds) -> int:
         """The id shown of all that is of a class, in a tile of a semantic task."""
         for number, stored in self.stored.items():

@@ -87,11 +87,25 @@ class Journal:
         self._done: deque[Step] = deque(maxlen=_STEPS)
         self._undone: deque[Step] = deque(maxlen=_STEPS)
 
-    def note(self, step: Step) -> None:
-        """Remember a step; those that were taken back are forgotten."""
-        if not step.empty:
-            self._done.append(step)
-            self._undone.clear()
+    @property
+    def last(self) -> Step | None:
+        """The step that would be taken back."""
+        return self._done[-1] if self._done else None
+
+    def note(self, step: Step, *, join: bool = False) -> None:
+        """Remember a step; those that were taken back are forgotten.
+
+        Parameters
+        ----------
+        join
+            Make it one with the last step.
+        """
+        if step.empty:
+            return
+        if join and self._done:
+            step = _joined(self._done.pop(), step)
+        self._done.append(step)
+        self._undone.clear()
 
     def undo(self) -> Step | None:
         """The step to take back; None: there is none."""
@@ -129,6 +143,15 @@ def _move(source: deque[Step], target: deque[Step]) -> Step | None:
         return None
     target.append(source.pop())
     return target[-1]
+
+
+def _joined(first: Step, then: Step) -> Step:
+    records = dict(first.records)
+    for number, (before, after) in then.records.items():
+        records[number] = (records.get(number, (before, after))[0], after)
+    return Step(
+        first.patches + then.patches, records, {**first.renamed, **then.renamed}
+    )
 
 
 def _until(steps: Iterable[Step], last: Any) -> Iterable[Step]:

@@ -101,13 +101,14 @@ def _paint_object(
     box = stroke.box
     free = painted & ~scene.human.ground(box)
     cut = ids_under(before, free) if number == 0 else []
+    # Before it is drawn: of what the person cuts no rest is too small to stay.
+    for touched in [number] if number > 0 else cut:
+        act.take_over(touched)
     act.draw(box, free, number)
     for tile, shared in scene.human.tiles_in(box):
         part = painted[shared.relative_to(box).slices]
         if part.any():
             act.draw_in_tile(tile, shared, part, number)
-    for touched in [number] if number > 0 else cut:
-        act.take_over(touched)
 
 
 def _meant(scene: Scene, number: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,10 @@ from napari_semiseg.viewer.teacher.composing import Shown, compose, teachers_own
 from napari_semiseg.viewer.teacher.finished_tiles import shown_apart
 from napari_semiseg.viewer.teacher.journal import Journal, hull
 from napari_semiseg.viewer.teacher.object_acts import do_to_objects
+from napari_semiseg.viewer.teacher.object_edits import (
+    confirm_background,
+    edit_objects,
+)
 from napari_semiseg.viewer.teacher.painting import paint
 from napari_semiseg.viewer.teacher.scene import Outcome, Scene
 from napari_semiseg.viewer.teacher.teacher_ids import rename
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.teacher.human_planes import HumanPlanes
     from napari_semiseg.viewer.teacher.journal import Step
     from napari_semiseg.viewer.teacher.object_acts import Verb
+    from napari_semiseg.viewer.teacher.object_edits import ObjectEdit
     from napari_semiseg.viewer.teacher.painting import Layer
     from napari_semiseg.viewer.teacher.strokes import Stroke
     from napari_semiseg.viewer.teacher.teacher_ids import FreshIds
@@ -135,6 +141,32 @@ class TeacherView:
         act = scene.act()
         return self._done(act, do_to_objects(act, scene, verb, ids))
 
+    def edit(self, edits: Iterable[ObjectEdit]) -> Change:
+        """Change whole objects, in one step."""
+        scene = self._scene()
+        act = scene.act()
+        return self._done(act, edit_objects(act, scene, edits))
+
+    def confirm_background(
+        self, box: Box, mask: NDArray[np.bool_], since: Step | None
+    ) -> Change:
+        """Make background the person's; one step with all that was done since one."""
+        scene = self._scene()
+        act = scene.act()
+        confirm_background(act, scene, box, mask)
+        step = act.finish()
+        self._journal.note(step, join=self.last_step is not since)
+        return Change(self._changed(step, None))
+
+    @property
+    def last_step(self) -> Step | None:
+        """The step that would be taken back."""
+        return self._journal.last
+
+    def fresh_id(self) -> int:
+        """An id for a new object, given to no other one."""
+        return self._fresh.one()
+
     def give_back(self, box: Box) -> Change:
         """Give all decisions in a box back to the teacher, but for finished tiles."""
         box = box.intersection(self.window)
@@ -178,6 +210,10 @@ class TeacherView:
         """Whether the teacher has looked at all pixels of a box."""
         return self._scene().known_in(box)
 
+    def tile_ground(self, box: Box) -> NDArray[np.bool_]:
+        """Where finished tiles are, and the tile in hand, bool ``(*box.size)``."""
+        return self.human.ground(box) | self._scene().ground_in_hand(box)
+
     def proposal(self, box: Box) -> NDArray[np.int32]:
         """The teacher's objects in a box of the window, without the person's."""
         return teachers_own(box, self.teacher, self.human)
@@ -218,9 +254,12 @@ class TeacherView:
         boxes = [found for found in boxes if not found.empty]
         if not boxes:
             return None
+        boxes = list(dict.fromkeys(boxes))
         around = hull(boxes)
-        self._dirty.append(around)
-        return self._show(around)
+        if 4 * sum(math.prod(found.size) for found in boxes) > math.prod(around.size):
+            boxes = [around]  # Else there is much between them that stays as it is.
+        self._dirty += boxes
+        return hull([self._show(found) for found in boxes])
 
     def _rename(self, old: int, new: int) -> None:
         rename(self.teacher.instances, self.teacher.seen, old, new)
@@ -238,13 +277,13 @@ class TeacherView:
         return region
 
     def _recount(self, number: int) -> bool:
-        """Count what is left of a teacher's object; whether it appears or goes."""
+        """Count what stays of a teacher's object; whether a person touches it."""
         seen = self.teacher.seen[number]
         claimed = self.human.claimed(self.teacher.place(number))
         theirs = self.teacher.instances[seen.place] == number
-        now = seen._replace(left=int(np.count_nonzero(theirs & ~claimed)))
+        now = seen.beside(theirs, claimed, self.teacher.overlap)
         self.teacher.seen[number] = now
-        return now.shown != seen.shown
+        return bool(now.share or seen.share)
 
     def _copy(self, shown: Shown, region: Box) -> None:
         here = self.human.here(region)

@@ -169,7 +169,6 @@ class Annotating(QObject):
     def close(self) -> None:
         """Save, remove the layer, and let go of the viewer."""
         self._leave()
-        self.tools.close()
         self.clicks.close()
         self._place = None
         self.annotation.close()
@@ -188,7 +187,6 @@ class Annotating(QObject):
 
     def _load(self) -> None:
         """Show the labels of the tile in hand."""
-        self.tools.merging.stop()
         self.propose(None)
         self._place, self._overdue = None, False
         session = self._desk.session

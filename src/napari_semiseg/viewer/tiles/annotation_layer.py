@@ -14,9 +14,13 @@ from napari_semiseg.viewer.own_layers import add_behind_selection, mark, put
 from napari_semiseg.viewer.placement import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
     from napari.viewer import Viewer
     from numpy.typing import NDArray
+
+    from napari_semiseg.segmentation.object_places import Place
 
 ANNOTATION = "annotation"
 """Name of the layer, and what its mark says."""
@@ -157,12 +161,25 @@ class AnnotationLayer(QObject):
 
     def replace(self, labels: NDArray[np.int32]) -> bool:
         """Change the labels in one step back; False if nothing differs."""
+        whole = tuple(slice(0, size) for size in labels.shape)
+        return self.write([(whole, labels)])
+
+    def write(self, parts: Iterable[tuple[Place, NDArray[np.int32]]]) -> bool:
+        """Change boxes of the labels in one step back; False if nothing differs."""
         if self.layer is None:
             return False
-        changed = np.nonzero(labels != self.layer.data)
-        if not len(changed[0]):
+        where, values = [], []
+        for place, new in parts:
+            changed = np.nonzero(new != self.layer.data[place])
+            values.append(new[changed])
+            firsts = [cut.start for cut in place]
+            where.append(
+                [at + first for at, first in zip(changed, firsts, strict=True)]
+            )
+        if not sum(map(len, values)):
             return False
-        self.layer.data_setitem(changed, labels[changed])
+        indices = tuple(map(np.concatenate, zip(*where, strict=True)))
+        self.layer.data_setitem(indices, np.concatenate(values))
         return True
 
     def take_in_hand(self, number: int | None = None) -> None:
@@ -183,6 +200,12 @@ class AnnotationLayer(QObject):
             layer.selected_label = number
         if layer.editable and not (number is not None and str(layer.mode) in DRAWING):
             layer.mode = "paint"
+
+    def bring_forward(self) -> None:
+        """Select the layer, so that Ctrl+Z takes back what was done on it."""
+        if self.layer is not None and self.layer in self._viewer.layers:
+            self._viewer.layers.selection.active = self.layer
+            self.layer.visible = True
 
     def at(self, world: Any) -> int:
         """The label at a place in the world; 0 outside the tile."""

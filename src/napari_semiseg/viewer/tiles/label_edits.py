@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import skimage
 
 from napari_semiseg.project.owners import merge
 from napari_semiseg.segmentation.classes import split_components
@@ -36,23 +35,8 @@ def fill_unlabelled(
         covered by ``labels`` are left out.
     """
     top = max(int(labels.max(initial=0)), 0)
-    merged = merge(labels, proposal, looked_at | (labels != 0))
+    merged = merge(labels, proposal, looked_at | (labels != 0)).instances
     return _renumbered(merged, merged > top, top)
-
-
-def split_object(labels: Labels, number: int) -> Labels | None:
-    """Give all pieces of an object but the largest new numbers; None if it is one."""
-    pieces, count = skimage.measure.label(
-        labels == number, connectivity=labels.ndim, return_num=True
-    )
-    if count < 2:
-        return None
-    largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    new = labels.copy()
-    fresh = (pieces > 0) & (pieces != largest)
-    top = max(int(labels.max()), 0)
-    new[fresh] = top + pieces[fresh]
-    return _renumbered(new, fresh, top)
 
 
 def separated(labels: Labels) -> tuple[Labels, tuple[int, ...]]:

@@ -12,13 +12,9 @@ from napari_semiseg.viewer.tiles.annotation_layer import IGNORE
 from napari_semiseg.viewer.tiles.label_edits import (
     fill_unlabelled,
     separated,
-    split_object,
 )
-from napari_semiseg.viewer.tiles.merging import MergeTool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from napari_semiseg.geometry import Box
@@ -34,18 +30,7 @@ class LabelTools(QObject):
         self._desk = desk
         self._annotating = annotating
         self._annotation = annotating.annotation
-        self.merging = MergeTool(self._annotation, desk.viewer, self)
-        self.merging.changed.connect(annotating.changed)
-        self.merging.merged.connect(self._merge)
-        actions: dict[str, Callable[[], object]] = {
-            "new id": self.new_id,
-            "split": self.split,
-            "merge": self.merge,
-            "ignore": self.ignore,
-            "fill": self.fill,
-        }
-        for name, action in actions.items():
-            desk.keys.bind(name, action)
+        desk.keys.bind("fill", self.fill)
 
     @property
     def labels(self) -> NDArray[np.int32]:
@@ -106,28 +91,12 @@ class LabelTools(QObject):
         elif self._annotating.ready():
             self._annotation.take_in_hand(IGNORE)
 
-    def split(self) -> None:
-        """Give the pieces of the object under the cursor numbers of their own."""
-        if not self._of_objects() or not self._annotating.ready():
-            return
-        number = self._under_cursor() or self._annotation.number
-        labels = split_object(self.labels, number)
-        if labels is not None:
-            self._replace(labels)
-        elif (self.labels == number).any():
-            self._say(
-                f"Object {number} is in one piece: erase a line across it, then split."
-            )
-        else:
-            self._say("Which object? Point at it while you press the key.")
-
-    def merge(self) -> None:
-        """Wait for two clicks on objects that are one; once more: do not."""
-        if self.merging.active:
-            self.merging.stop()
-        elif self._of_objects() and self._annotating.ready():
-            self._annotation.take_in_hand()
-            self.merging.start()
+    def background(self) -> None:
+        """Paint where there is no object; once more: paint objects again."""
+        if self._annotation.number == 0:
+            self.new_id()
+        elif self._annotating.ready():
+            self._annotation.take_in_hand(0)
 
     def why_not_filled(self) -> str | None:
         """Why the model cannot fill a tile, a sentence; None: it can."""
@@ -176,10 +145,6 @@ class LabelTools(QObject):
         new = fill_unlabelled(mine, np.maximum(labels, 0), mine != 0)
         return self._annotation.replace(np.where((labels < 0) & (mine == 0), -1, new))
 
-    def close(self) -> None:
-        """Let go of the viewer."""
-        self.merging.stop()
-
     def _fill_classes(self, box: Box) -> None:
         proposal = self._desk.teacher.classes_in(box)
         if proposal is None:  # The reason was said.
@@ -203,12 +168,6 @@ class LabelTools(QObject):
         if self.semantic:
             self._say("This project has classes, not single objects: choose a class.")
         return not self.semantic
-
-    def _merge(self, kept: int, joined: int) -> None:
-        if self._annotating.ready():
-            self._annotation.replace(
-                np.where(self.labels == joined, np.int32(kept), self.labels)
-            )
 
     def _under_cursor(self) -> int:
         viewer = self._desk.viewer

@@ -47,8 +47,6 @@ class TileClicks:
             session.say("Painting works in the tile in hand, the one with thick edges.")
 
     def _counts(self) -> bool:
-        if self._desk.annotating.tools.merging.active:
-            return False
         layer = self._desk.viewer.layers.selection.active
         if layer is None or isinstance(layer, Image):
             return layer is None or str(layer.mode) == "pan_zoom"
