@@ -94,7 +94,7 @@ def test_paint_train_correct_retrain_export(
     assert kinds.visible and not pieces.visible and not pieces.editable
     review: Any = dock.panel("Review")
     qtbot.waitUntil(lambda: review.classes.isVisible(), timeout=MINUTE)
-    assert not review.sliders.isVisible()
+    assert not review.cutting.isVisible()
 
     # A stroke of a class on the model's layer, kept and taken back as others are.
     hands.press("Review", "cytoplasm")

@@ -20,7 +20,7 @@ _NAMES = {"share": "Leave out", "limit": "Sure at least"}
 _SETTINGS = {"share": "Quantile k of the method", "limit": "Limit tau of the method"}
 _NOT_YET = "The model has not looked at this image yet."
 _NONE_YET = "No pixel counts yet: so far it learns from the labelled tiles alone."
-_TRIED = "Just to see: percentiles are of this image, in training of all."
+_TRIED = "Just to see: here the share is of this image, in training of all images."
 
 
 class PixelSlider(QWidget):
