@@ -212,6 +212,21 @@ class FakeMinutes(QObject):
         self.changed.emit()
 
 
+class FakeTools(QObject):
+    """Tools of which none is ever in hand."""
+
+    changed = Signal()
+    active: str | None = None
+    hint = ""
+
+    def press(self, name: str, home: str) -> None: ...
+
+    def put_away(self) -> None: ...
+
+    def why_not_on_model(self) -> str | None:
+        return None
+
+
 class FakeKeys:
     def __init__(self) -> None:
         self.bound: dict[str, Any] = {}
@@ -283,6 +298,7 @@ def fake_desk(session: Any, viewer: Any, **parts: Any) -> SimpleNamespace:
         paint_on_model=print,
     )
     parts.setdefault("palette", palette)
+    parts.setdefault("tools", FakeTools())
     parts.setdefault("autosave", FakeAutosave())
     parts.setdefault("minutes", FakeMinutes())
     return SimpleNamespace(session=session, viewer=viewer, **parts)

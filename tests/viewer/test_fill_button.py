@@ -27,7 +27,7 @@ def fill(bench: Desk, qtbot: QtBot) -> Iterator[QPushButton]:
     bench.tiles.add(item, [TILE])
     bench.session.take(TILE)
     buttons = panel.findChildren(QPushButton)
-    yield next(one for one in buttons if one.text().startswith("Fill"))
+    yield next(one for one in buttons if one.text().startswith("Fill from"))
     panel.close_panel()
     qtbot.waitUntil(lambda: not bench.background.busy)
 
