@@ -12,10 +12,16 @@ Every problem that its user can mend is raised as a
 
 from __future__ import annotations
 
+from napari_semiseg.api.accepting import (
+    AcceptedTile,
+    GivenBack,
+    accept,
+    give_back,
+)
 from napari_semiseg.api.evaluating import EvaluationReport, evaluate
 from napari_semiseg.api.evaluating_classes import ClassReport, evaluate_classes
 from napari_semiseg.api.exporting import export
-from napari_semiseg.api.labelling import AcceptedTile, InitReport, accept, init, label
+from napari_semiseg.api.labelling import InitReport, init, label
 from napari_semiseg.api.models import ModelOverview, models, use_model
 from napari_semiseg.api.outputs import (
     ObjectOptions,
@@ -47,6 +53,7 @@ __all__ = [
     "AcceptedTile",
     "ClassReport",
     "EvaluationReport",
+    "GivenBack",
     "ImageChanges",
     "InitReport",
     "ModelOverview",
@@ -63,6 +70,7 @@ __all__ = [
     "evaluate",
     "evaluate_classes",
     "export",
+    "give_back",
     "init",
     "label",
     "models",

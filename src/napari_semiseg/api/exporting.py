@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semiseg.api.labelling import as_project
-from napari_semiseg.api.merging import merged_objects, with_own_classes
+from napari_semiseg.api.merging import (
+    MergedObjects,
+    merged_objects,
+    own_objects,
+    with_own_classes,
+)
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.api.outputs import (
     ObjectOptions,
     OutputReport,
@@ -21,6 +26,7 @@ from napari_semiseg.api.outputs import (
     names_of,
     write_maps,
     write_mask,
+    write_owners,
 )
 from napari_semiseg.api.predicting import known_subjects
 from napari_semiseg.api.proposals import Proposals
@@ -29,13 +35,14 @@ from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.labels import read_labels
 from napari_semiseg.exchange.tables import write_table
 from napari_semiseg.geometry import Box
+from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.catalogue import SkippedImage
 from napari_semiseg.project.reduction import enlarge
 from napari_semiseg.segmentation.measurements import measure, measure_classes
 from napari_semiseg.segmentation.watershed import connected_components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -65,16 +72,16 @@ def export(
     ----------
     output
         Folder: ``STEM.tif`` with ``STEM.json`` (options) and ``STEM.csv``
-        (measurements), other kinds as ``KIND/STEM.tif``. In a project of task
-        ``semantic`` it is the classes that are ``STEM.tif``, and their areas that are
-        ``STEM.csv``.
+        (measurements), owners as ``STEM_owners.tif``, other kinds as
+        ``KIND/STEM.tif``. In a project of task ``semantic`` it is the classes that are
+        ``STEM.tif``, and their areas that are ``STEM.csv``.
     images
         Names of images; none: all.
     save
-        Among instances, classes, probability, confidence; None: that which becomes
-        ``STEM.tif``. Probability and confidence are the model's alone, and so are
-        classes where objects are the task; instances of a semantic task are connected
-        pieces of one class.
+        Among instances, classes, probability, confidence, owners; None: that which
+        becomes ``STEM.tif``. Probability and confidence are the model's alone, and so
+        are classes where objects are the task; instances of a semantic task are
+        connected pieces of one class. Owners are those of the pixels, see `Owner`.
     options
         Which objects are written, and how.
     measurements
@@ -145,43 +152,59 @@ class _Exporter:
         item = subject.item
         assert item is not None
         files: list[Path] = []
-        n_objects, classes = None, None
         if self._project.task == "semantic":
             found = self._with_own_classes(item, show)
             names = self._project.classes
             files += write_maps(self._folder, stem, subject, found, self._kinds, names)
             if self._measurements and "classes" in self._kinds:
                 files.append(self._measure_classes(item, found.classes, stem))
-            objects = found.instances
-        elif set(self._kinds) == {"instances"}:
-            proposed = self._proposals.objects(item, show.tiles)
-            objects, classes = self._with_own_objects(item, *proposed)
+            merged = self._pieces(item, found)
         else:
-            found = self._proposals.predict(item, show.tiles)
-            files += write_maps(self._folder, stem, subject, found, self._kinds)
-            proposed = found.instances, found.object_classes
-            objects, classes = self._with_own_objects(item, *proposed)
+            if set(self._kinds) <= {"instances", "owners"}:
+                proposed = self._proposals.objects(item, show.tiles)
+            else:
+                found = self._proposals.predict(item, show.tiles)
+                files += write_maps(self._folder, stem, subject, found, self._kinds)
+                proposed = found.instances, found.object_classes
+            merged = merged_objects(self._project, item, *proposed)
+        mask = None
         if "instances" in self._kinds:
-            mask = write_mask(
-                self._folder,
-                stem,
-                subject,
-                objects,
-                self._options,
-                self._project.task,
-                classes,
-            )
-            files, n_objects = [mask.path, *files], mask.n_objects
+            mask = self._write_objects(subject, item, stem, merged)
+            files = [mask.path, *files]
             if self._measurements:
                 files.append(self._measure(item, mask))
-        return WrittenImage(subject.name, tuple(files), n_objects)
+        if "owners" in self._kinds:
+            objects = self._project.task == "instances"
+            beside = mask.path if mask is not None and objects else None
+            owned = merged.owners
+            files.append(write_owners(self._folder, stem, subject, owned, beside))
+        n_objects = None if mask is None else mask.n_objects
+        return WrittenImage(
+            subject.name, tuple(files), n_objects, conflicts=merged.conflicts
+        )
 
-    def _with_own_objects(
-        self, item: ImageItem, proposed: NDArray[np.int32], classes: Mapping[int, int]
-    ) -> tuple[NDArray[np.int32], dict[int, str] | None]:
-        """The objects with a person's on top, and the names of their classes."""
-        merged = merged_objects(self._project, item, proposed, classes)
-        return merged.instances, names_of(merged.classes, self._project.classes)
+    def _write_objects(
+        self, subject: Subject, item: ImageItem, stem: str, merged: MergedObjects
+    ) -> ExportedMask:
+        """The mask of the objects, with the names of their classes."""
+        task = self._project.task
+        kinds = names_of(merged.classes, self._project.classes)
+        return write_mask(
+            self._folder,
+            stem,
+            subject,
+            merged.instances,
+            self._options,
+            task,
+            None if task == "semantic" else kinds,
+        )
+
+    def _pieces(self, item: ImageItem, found: Prediction) -> MergedObjects:
+        """The pieces of classes, and who owns the pixels of these."""
+        tiles = AnnotationStore(self._project).tiles(item)
+        own = own_objects(self._project, item, tiles)
+        owners = own.owners_over(found.classes.astype(np.int32))
+        return MergedObjects(found.instances, {}, owners)
 
     def _with_own_classes(self, item: ImageItem, show: Progress) -> Prediction:
         """The prediction with the classes a person gave on top, and their pieces."""

@@ -1,4 +1,4 @@
-"""Images and labels into a project: init, label, accept."""
+"""Images and labels into a project: init, label."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semiseg.api.object_labels import check_all_have_one, classes_of_labels
-from napari_semiseg.api.proposals import Proposals
+from napari_semiseg.api.object_labels import (
+    check_all_have_one,
+    classes_of_labels,
+    not_first,
+)
+from napari_semiseg.api.opening import as_box, as_project
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.exchange.labels import as_labels, read_labels
-from napari_semiseg.geometry import Box
-from napari_semiseg.project.accepting import AcceptReport, accept_objects, accept_tile
-from napari_semiseg.project.annotation import box_words, size_words
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.class_tiles import classes_of_ids
 from napari_semiseg.project.project import FILE_NAME, Project
 from napari_semiseg.project.reduction import reduce_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_semiseg.api.object_labels import ObjectClasses
+    from napari_semiseg.geometry import Box
     from napari_semiseg.project.annotations import ImportReport
     from napari_semiseg.project.catalogue import SkippedImage
     from napari_semiseg.project.records import ImageItem, Role, Task, TileState
@@ -46,14 +48,6 @@ class InitReport:
     skipped: tuple[SkippedImage, ...]
     found: int = 0
     missing: tuple[ImageItem, ...] = ()
-
-
-@dataclass(frozen=True)
-class AcceptedTile:
-    """A tile that was accepted as a whole, and its number of objects."""
-
-    box: Box
-    n_objects: int
 
 
 def init(
@@ -202,15 +196,10 @@ def label(
     if kinds is not None:
         check_all_have_one(found, boxes, kinds)
     report = store.import_labels(
-        item, found, boxes, role, fix_components=separate, classes=_not_first(kinds)
+        item, found, boxes, role, fix_components=separate, classes=not_first(kinds)
     )
     counted = _counted(opened, item, report) if len(opened.classes) > 1 else None
     return dataclasses.replace(report, vanished_ids=vanished, of_classes=counted)
-
-
-def _not_first(classes: Mapping[int, int] | None) -> dict[int, int]:
-    """Classes as annotations have them: those of class 1 are not named."""
-    return {number: kind for number, kind in (classes or {}).items() if kind != 1}
 
 
 def _counted(project: Project, item: ImageItem, report: ImportReport) -> dict[str, int]:
@@ -282,86 +271,6 @@ def _import_classes(
     names = ("background", *project.classes)
     labelled = tuple(name for n, name in enumerate(names) if n in present)
     return dataclasses.replace(report, split_ids=(), classes=labelled)
-
-
-def accept(
-    project: str | Path | Project,
-    image: str | Path,
-    *,
-    tile: Box | Sequence[int] | None = None,
-    objects: Iterable[int] | None = None,
-    frame: int | None = None,
-    role: TileState = "training",
-    device: str = "auto",
-) -> AcceptReport | AcceptedTile:
-    """Make what the model in use proposes for an image a person's own.
-
-    Parameters
-    ----------
-    tile
-        Accept this box as a finished tile: its objects, and that there are no others.
-    objects
-        Accept these objects; ids as in the predicted or exported file. With neither
-        tile nor objects: all objects of the image.
-    role
-        Of an accepted tile.
-
-    Raises
-    ------
-    SemisegError
-        When there is no model yet, or the tile does not fit.
-    """
-    opened = as_project(project)
-    item = opened.image(image, frame)
-    box = None if tile is None else as_box(tile)
-    if box is not None and objects is not None:
-        raise SemisegError("Accept either a tile or single objects, not both at once.")
-    if box is not None and (box.empty or not Box.whole(item.shape).contains(box)):
-        raise SemisegError(
-            f"The tile {box_words(box)} does not lie inside {item.name}, which is "
-            f"{size_words(item.shape)} pixels."
-        )
-    proposals, classes = Proposals(opened, device), None
-    if opened.task == "semantic":
-        found = proposals.predict(item)
-        proposed, classes = found.instances, classes_of(found.instances, found.classes)
-    else:
-        proposed, kinds = proposals.objects(item)
-        classes = _not_first(kinds)
-    if box is None:
-        return accept_objects(opened, item, proposed, objects, classes=classes)
-    record = accept_tile(opened, item, box, proposed[box.slices], role, classes=classes)
-    accepted = AnnotationStore(opened).load(item, record.box)
-    return AcceptedTile(record.box, accepted.n_objects)
-
-
-def classes_of(
-    instances: NDArray[np.int32], classes: NDArray[np.uint8]
-) -> dict[int, int]:
-    """Class of each object that is not of class 1, where objects have one each."""
-    numbers, first = np.unique(instances, return_index=True)
-    kinds = classes.ravel()[first].tolist()
-    return {
-        number: kind
-        for number, kind in zip(numbers.tolist(), kinds, strict=True)
-        if number > 0 and kind != 1
-    }
-
-
-def as_project(project: str | Path | Project) -> Project:
-    """The project of a folder, opened unless it is."""
-    return project if isinstance(project, Project) else Project.open(project)
-
-
-def as_box(tile: Box | Sequence[int]) -> Box:
-    """A box from ``(y, x, height, width)``, or as it is."""
-    if isinstance(tile, Box):
-        return tile
-    numbers = tuple(int(number) for number in tile)
-    half = len(numbers) // 2
-    if len(numbers) not in (4, 6) or not np.array_equal(numbers, tile):
-        raise SemisegError(f"A tile is y,x,height,width in whole pixels, not {tile}.")
-    return Box(numbers[:half], numbers[half:])
 
 
 def _is_project(folder: Path) -> bool:

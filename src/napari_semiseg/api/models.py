@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.runs.chosen_model import choose_model, chosen_model
 from napari_semiseg.runs.folder import find_run, list_runs
 from napari_semiseg.runs.measured import measured

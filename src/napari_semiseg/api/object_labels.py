@@ -79,6 +79,11 @@ def classes_of_labels(
     )
 
 
+def not_first(classes: Mapping[int, int] | None) -> dict[int, int]:
+    """Classes as annotations have them: those of class 1 are not named."""
+    return {number: kind for number, kind in (classes or {}).items() if kind != 1}
+
+
 def check_all_have_one(
     labels: NDArray[np.int32],
     boxes: Sequence[Box] | None,

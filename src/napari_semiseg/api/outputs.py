@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_semiseg.errors import SemisegError
+from napari_semiseg.exchange.labels import read_labels
 from napari_semiseg.exchange.tiff import (
     write_classes,
     write_confidence,
@@ -13,6 +14,7 @@ from napari_semiseg.exchange.tiff import (
     write_probability,
 )
 from napari_semiseg.files import write_json
+from napari_semiseg.project.owners import Owner
 from napari_semiseg.project.reduction import Scalar, enlarge
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from napari_semiseg.exchange.tiff import ExportedMask
     from napari_semiseg.prediction.prediction import Prediction
     from napari_semiseg.project.catalogue import SkippedImage
+    from napari_semiseg.project.owners import Conflict
     from napari_semiseg.project.records import Task
 
-Kind = Literal["instances", "classes", "probability", "confidence"]
+Kind = Literal["instances", "classes", "probability", "confidence", "owners"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -45,12 +48,16 @@ class ObjectOptions:
 
 @dataclass(frozen=True)
 class WrittenImage:
-    """The files of one image, its number of objects (None: not saved) and a warning."""
+    """The files of one image, its number of objects (None: not saved) and a warning.
+
+    ``conflicts`` are objects of the model that gave way to the person's.
+    """
 
     name: str
     files: tuple[Path, ...]
     n_objects: int | None = None
     warning: str | None = None
+    conflicts: tuple[Conflict, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,11 @@ class OutputReport:
 
     written: tuple[WrittenImage, ...]
     skipped: tuple[SkippedImage, ...]
+
+    @property
+    def n_conflicts(self) -> int:
+        """Objects of the model that gave way to the person's, in all images."""
+        return sum(len(one.conflicts) for one in self.written)
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -125,6 +137,35 @@ def check_targets(
                 f"The result {stem}.tif would replace the image of that name in "
                 f"{folder}. Choose another folder for the results."
             )
+
+
+def write_owners(
+    folder: Path,
+    stem: str,
+    subject: Subject,
+    owners: NDArray[np.uint8],
+    mask: Path | None = None,
+) -> Path:
+    """Write who owns each pixel as ``STEM_owners.tif``, of the size of the mask.
+
+    Parameters
+    ----------
+    owners
+        uint8 ``(*S)``, values of `Owner`: 0 nobody, 1 the model, 2 accepted, 3 the
+        person, 4 ignored.
+    mask
+        The mask written beside: of an object that is left out there nobody is the
+        owner, where it has no other than the model. None: there is none.
+    """
+    full = _full(owners, subject)
+    if mask is not None:
+        objects = read_labels(mask, full.shape) > 0
+        full = full.copy()
+        full[~objects & (full == Owner.TEACHER)] = Owner.NOBODY
+        full[objects & (full == Owner.NOBODY)] = Owner.TEACHER
+    axes = "ZYX"[-full.ndim :]
+    path = folder / f"{stem}_owners.tif"
+    return write_classes(path, full, axes=axes, **_scale(subject))
 
 
 def write_mask(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.runs.launch import mean_seconds
 from napari_semiseg.runs.models import start_folder
 from napari_semiseg.runs.snapshot import take_snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.api.outputs import (
     ObjectOptions,
     OutputReport,
@@ -87,6 +87,11 @@ def predict(
         predictor = proposals.predictor
     card = predictor.model.card
     kinds = kinds_of(save, card.task)
+    if "owners" in kinds:
+        raise SemisegError(
+            "A prediction is the model's alone: export a project to save the owners of "
+            "its pixels."
+        )
     names = card.classes if card.task == "semantic" else None
     subjects, skipped = _subjects(project, list(images), axes, channels)
     if not subjects and not skipped:

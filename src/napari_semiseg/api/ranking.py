@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semiseg.api.doubt_queue import DoubtQueue
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.api.outputs import Progress
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.api.ranked_image import RankedImage

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.api.outputs import Progress, memory_sentence
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.errors import SemisegError

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.reviews import progress
 from napari_semiseg.runs import supervisor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from napari_semiseg.api.exporting import export
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.api.outputs import ObjectOptions, Progress
 from napari_semiseg.api.pacing import measure_pace
 from napari_semiseg.api.proposals import Proposals

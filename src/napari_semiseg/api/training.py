@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_semiseg.api.labelling import as_project
+from napari_semiseg.api.opening import as_project
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.learning.network_settings import NetworkSettings
 from napari_semiseg.runs import launch

@@ -1,22 +1,35 @@
-"""The command that takes over what a model finds: accept."""
+"""Commands that take over what a model finds, or give it back: accept, give-back."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semiseg.cli.application import app, calm_threads, example, say, warn
+from napari_semiseg.cli.application import (
+    app,
+    calm_threads,
+    example,
+    say,
+    say_json,
+    warn,
+)
 from napari_semiseg.cli.options import (
     DeviceOption,
     FrameOption,
     ImageArgument,
+    JsonOption,
     ProjectArgument,
     TileRole,
     tile,
 )
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.geometry import Box
+from napari_semiseg.project.annotation import box_words
+
+if TYPE_CHECKING:
+    from napari_semiseg.api import GivenBack
 
 
 @app.command(
@@ -74,3 +87,68 @@ def accept(
     say(f"{image}: accepted {len(report.accepted)} object(s).")
     if report.skipped and not report.accepted:
         raise SemisegError("No object was accepted.")
+
+
+@app.command(
+    name="give-back",
+    epilog=example(
+        "napari-semiseg give-back my-project cells_07.tif",
+        "napari-semiseg give-back my-project cells_07.tif --tile 0,0,128,128",
+        "napari-semiseg give-back my-project cells_07.tif --object 12 --object 15",
+    ),
+)
+def give_back(
+    project: ProjectArgument,
+    image: ImageArgument,
+    tiles: Annotated[
+        list[Box] | None,
+        typer.Option(
+            "--tile",
+            parser=tile,
+            metavar="Y,X,H,W",
+            help="Only in this box; exactly that of a tile: the tile with its labels.",
+        ),
+    ] = None,
+    objects: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--object", metavar="ID", help="Only this object of yours. May be repeated."
+        ),
+    ] = None,
+    frame: FrameOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget your corrections of an image, so that the model decides there again.
+
+    It cannot be undone. Without tile and object all corrections of the image go, and
+    its tiles keep their labels.
+    """
+    from napari_semiseg import api
+
+    if tiles and objects:
+        raise SemisegError("Give back either a tile or objects, not both at once.")
+    places: list[Box | None] = [*tiles] if tiles else [None]
+    reports = [
+        api.give_back(project, image, tile=box, objects=objects or None, frame=frame)
+        for box in places
+    ]
+    if as_json:
+        say_json([asdict(one) for one in reports])
+        return
+    for one in reports:
+        say(f"{image}: {_words(one)}.")
+
+
+def _words(report: GivenBack) -> str:
+    """What was given back, as a part of a sentence."""
+    parts = [f"gave back {report.n_pixels} pixel(s)"]
+    if report.objects:
+        some = ", ".join(map(str, report.objects[:10]))
+        more = ", ..." if len(report.objects) > 10 else ""
+        parts.append(f"{len(report.objects)} object(s) ({some}{more})")
+    if report.tile is not None:
+        parts.append(f"the tile {box_words(report.tile)} with its labels")
+    text = " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
+    if report.n_tiles:
+        text += f"; {report.n_tiles} tile(s) keep their labels"
+    return text

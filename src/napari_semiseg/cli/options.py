@@ -93,7 +93,7 @@ SaveOption = Annotated[
         "--save",
         metavar="KINDS",
         help="Among instances (the default), classes (that of task semantic), "
-        "probability, confidence; with commas between them.",
+        "probability, confidence, and for export owners; with commas between them.",
     ),
 ]
 

@@ -170,5 +170,7 @@ def _say_outputs(report: OutputReport, folder: Path, as_json: bool) -> None:
         objects = f", {sum(counts)} object(s)" if counts else ""
         skipped = f", {len(report.skipped)} skipped" if report.skipped else ""
         say(f"{len(report.written)} image(s){objects} written to {folder}{skipped}.")
+        if report.n_conflicts:
+            say(f"{report.n_conflicts} object(s) of the model gave way to yours.")
     if not report.written:
         raise SemisegError("No image could be written.")

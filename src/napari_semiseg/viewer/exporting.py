@@ -216,6 +216,8 @@ def _done(report: dict[str, Any], folder: Path) -> ExportView:
     words = f"{_count(len(written), 'image')} written"
     if counts:
         words += f", {_count(sum(counts), 'object')}"
+    if gave_way := sum(len(one.get("conflicts", ())) for one in written):
+        words += f"; {_count(gave_way, 'object')} of the model gave way to yours"
     if skipped:
         words += f"; {_count(len(skipped), 'image')} left out"
     warnings = [(one["name"], one["warning"]) for one in written if one["warning"]]

@@ -22,6 +22,7 @@ from napari_semiseg.viewer.panels.export_words import (
     ABOUT,
     MAPS,
     MASK_TIPS,
+    OWNERS_TIP,
     TABLE_TIPS,
     left_out_words,
 )
@@ -108,6 +109,7 @@ class ExportPanel(Panel):
         main = MAIN_KIND[self._task]
         kinds: list[Kind] = [main] if self.masks.isChecked() else []
         kinds += [k for k, box in self.maps.items() if k != main and box.isChecked()]
+        kinds += ["owners"] if self.owners.isChecked() else []
         return ExportWish(
             folder=self.folder or Path(),
             images=self._wanted(),
@@ -173,12 +175,14 @@ class ExportPanel(Panel):
         self.masks = _check("Masks (TIFF)", MASK_TIPS["instances"], True)
         self.table = _check("Table (CSV)", TABLE_TIPS["instances"], True)
         self.maps = {kind: _check(name, tip, False) for kind, name, tip in MAPS}
-        for box in (self.masks, self.table, *self.maps.values()):
+        self.owners = _check("Owners of pixels (TIFF)", OWNERS_TIP, False)
+        for box in (self.masks, self.table, self.owners, *self.maps.values()):
             box.toggled.connect(self._refresh_soon)
         self.options = ObjectOptionsForm()
         self.options.min_area.valueChanged.connect(self._refresh_soon)
         self.options.max_area.valueChanged.connect(self._refresh_soon)
         self.rows.addWidget(row(self.masks, self.table))
+        self.rows.addWidget(self.owners)
         self._which = Fold("Which objects", self.options)
         self._which.set_tip("Leave out objects by size or at the edge; fill holes.")
         self.rows.addWidget(self._which)

@@ -37,6 +37,11 @@ MASK_TIPS: dict[Task, str] = {
     "background: a TIFF that Fiji, CellProfiler, QuPath and Python read.",
 }
 """What a mask is, by task."""
+OWNERS_TIP = (
+    "Beside each mask an image that says who decided about each pixel: 0 nobody, 1 the "
+    "model, 2 you accepted it, 3 you drew it, 4 ignored."
+)
+"""What the image of owners holds."""
 TABLE_TIPS: dict[Task, str] = {
     "instances": "Beside each mask a table (CSV) of its objects: size, shape, place "
     "and brightness.",
