@@ -111,8 +111,9 @@ def test_ready_and_started_as_chosen(
     setup.form.edit("tile_size").changed.emit()
     panel.train.click()
     settings = make_settings("supervised", "default", {"tile_size": 64, "steps": 50})
-    how = {"minutes": None, "device": "auto", "start": "last", "compare": False}
-    assert started == [((settings,), how)]
+    how = {"minutes": None, "device": "auto", "start": "last"}
+    extras = {"compare": False, "cross_validate": False}
+    assert started == [((settings,), how | extras)]
 
 
 def test_a_comparison_starts_from_scratch_and_says_what_it_costs(

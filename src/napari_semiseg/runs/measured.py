@@ -37,6 +37,17 @@ def measured(record: RunRecord) -> Measured:
     return Measured(main_score(record.scores), record.tuned_on, record.validated)
 
 
+def scores_of(record: RunRecord) -> dict[str, float | None]:
+    """The scores to show of a run's model: of its cross-validation, if there was one.
+
+    By names that end with what was measured.
+    """
+    checked = record.cross_validated
+    if checked is not None and not record.validated:
+        return {str(checked["score_name"]): float(checked["score"])}
+    return dict(record.scores)
+
+
 def main_score(scores: Mapping[str, float | None]) -> float | None:
     """The score of a run's record that models are compared by; None: none."""
     for name, value in scores.items():

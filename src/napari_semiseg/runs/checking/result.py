@@ -102,6 +102,7 @@ class CrossValidated:
         """The numbers, for ``run.json``."""
         return {
             "score": self.score,
+            "score_name": self.score_name,
             "noise": self.noise,
             "n_tiles": len(self.rows),
             "n_folds": self.n_folds,

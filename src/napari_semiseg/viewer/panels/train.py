@@ -108,6 +108,8 @@ class TrainPanel(Panel):
         self.train.setVisible(not view.living)
         allow(self.train, why_not)
         ground = training.ground
+        if ground is not None:
+            self.setup.show_ground(ground.validation, ground.folds)
         words = why_not or ("" if ground is None else ground.words)
         self.reason.setText(_MEANWHILE if view.living else words)
         self.progress.setVisible(view.state != "none")
@@ -162,6 +164,7 @@ class TrainPanel(Panel):
             device=choice.device,
             start=choice.start,
             compare=choice.compare,
+            cross_validate=choice.cross_validate,
         )
 
     def _open_report(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.runs.measured import measured, scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,10 @@ def last_verdict(project_folder: Path) -> Verdict | None:
             if record.arm_of is not None:
                 continue  # It was never meant to be taken.
             found = verdict_of(
-                record.accepted, record.verdict, record.tuned_on, record.scores
+                record.accepted,
+                record.verdict,
+                measured(record).on,
+                scores_of(record),
             )
             if found is not None:
                 return found

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.corrections import CorrectionStore
+from napari_semiseg.runs.checking.folds import USUAL_FOLDS
 from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.viewer.counted import counted
 
@@ -23,12 +24,16 @@ _QUIET = 300  # Milliseconds without a change after which it is counted anew.
 
 @dataclass(frozen=True)
 class Ground:
-    """Numbers of finished tiles, of corrected images; whether a model is in use."""
+    """Numbers of finished tiles, of corrected images; whether a model is in use.
+
+    ``folds``: into how many parts the tiles can be dealt for a cross-validation.
+    """
 
     training: int = 0
     validation: int = 0
     corrected: int = 0
     has_model: bool = False
+    folds: int = 0
 
     @property
     def enough(self) -> bool:
@@ -54,17 +59,22 @@ def count_ground(project: Project) -> Ground:
     store = AnnotationStore(project)
     pool = [item for item in project.images if item.role != "test"]
     states: list[str] = []
+    trained: list[int] = []  # Tiles that train, of each image that has some.
     for item in pool:
         try:
-            states += [tile.state for tile in store.tiles(item)]
+            found = [tile.state for tile in store.tiles(item)]
         except SemisegError:
             continue  # Tiles of other pixels: said where they are shown.
+        states += found
+        trained += [found.count("training")] if "training" in found else []
     corrected = {item.id for item in pool} & set(CorrectionStore(project).images())
     return Ground(
         states.count("training"),
         states.count("validation"),
         len(corrected),
         model_in_use(project) is not None,
+        # Tiles of one image stay together where there are several images.
+        min(USUAL_FOLDS, len(trained) if len(trained) > 1 else sum(trained)),
     )
 
 

@@ -56,6 +56,8 @@ def start_run(
         arguments += ["--minutes", f"{choice.minutes:g}"]
     if choice.compare:
         arguments.append("--compare")
+    if choice.cross_validate:
+        arguments.append("--cross-validate")
     return start(project.folder, arguments, settings=settings)
 
 

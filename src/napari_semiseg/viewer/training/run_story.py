@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from napari_semiseg.runs.measured import measured, scores_of
 from napari_semiseg.viewer.training.run_view import SENTENCES, Curves, RunView
 from napari_semiseg.viewer.training.traces import Trace
 
@@ -64,6 +65,7 @@ class RunStory:
             device=record.device,
             compare=record.compare,
             arm_of=record.arm_of,
+            check_of=record.check_of,
         )
         self._tell(*record.messages, *record.changes)
 
@@ -94,8 +96,8 @@ class RunStory:
             sentence=status.sentence,
             accepted=record.accepted,
             verdict=record.verdict,
-            tuned_on=record.tuned_on,
-            scores=dict(record.scores),
+            tuned_on=measured(record).on,
+            scores=scores_of(record),
             device=record.device or self._view.device,
             resumable=resumable and state != "finished",
         )

@@ -105,6 +105,8 @@ class RunView:
     compare, arm_of
         Whether a training from the labels alone follows; the run that this one, from
         the labels alone, is compared with.
+    check_of
+        The run that this one is the cross-validation of.
     """
 
     run_id: str = ""
@@ -127,6 +129,7 @@ class RunView:
     resumable: bool = False
     compare: bool = False
     arm_of: str | None = None
+    check_of: str | None = None
     curves: Curves = field(default_factory=Curves)
 
     @property
@@ -137,7 +140,12 @@ class RunView:
     @property
     def answers(self) -> bool:
         """Whether people want to see what it sees, and it can tell."""
-        return self.state in _ANSWERING and self.arm_of is None
+        return self.state in _ANSWERING and self.beside is None
+
+    @property
+    def beside(self) -> str | None:
+        """The run that this one serves; None: it stands for itself."""
+        return self.arm_of or self.check_of
 
     @property
     def fraction(self) -> float | None:
@@ -148,6 +156,17 @@ class RunView:
 
 
 NO_RUN = RunView()
+
+
+def starting(view: RunView) -> RunView:
+    """The view of a run whose process has been started just now."""
+    return replace(
+        view,
+        state="starting",
+        sentence=SENTENCES["starting"],
+        accepted=None,
+        verdict=None,
+    )
 
 
 def wished(view: RunView, wish: RunViewState | None) -> RunView:

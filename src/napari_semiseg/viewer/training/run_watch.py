@@ -10,11 +10,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.runs import supervisor
 from napari_semiseg.runs.folder import list_runs
+from napari_semiseg.runs.record import ACTIVE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semiseg.runs.folder import RunFolder
+    from napari_semiseg.runs.record import RunRecord
     from napari_semiseg.viewer.desk import Desk
 
 _LOOK = 2000  # Milliseconds between two looks.
@@ -82,10 +84,17 @@ def find_run_to_show(project_folder: Path) -> tuple[RunFolder, bool] | None:
         return living, True
     for run in reversed(list_runs(project_folder)):
         with contextlib.suppress(SemisegError):
-            if run.record().arm_of is not None:
+            if _is_told_beside(run.record()):
                 continue  # What came of it is told with the run it belongs to.
         return run, False
     return None
+
+
+def _is_told_beside(record: RunRecord) -> bool:
+    """Whether a run that has ended needs not be shown; a broken check can go on."""
+    if record.check_of is not None:
+        return record.state not in ACTIVE
+    return record.arm_of is not None
 
 
 def _changed_at(path: Path) -> int:

@@ -55,7 +55,7 @@ def _came_of_it(view: RunView) -> str:
     if view.arm_of is not None:
         return ": labels alone, for comparison"
     if view.accepted is None:
-        return " before there was a model"
+        return ": it is checked now" if view.verdict else " before there was a model"
     return ": the new model is in use" if view.accepted else ": its model is not used"
 
 
@@ -143,6 +143,8 @@ def short_words(view: RunView, title: str, why_not: str | None) -> str:
 
 def _living_words(view: RunView, title: str) -> str:
     words = "labels alone" if view.arm_of is not None else title
+    if view.check_of is not None:
+        words = "cross-validation"
     if view.fraction is not None and view.state != "starting":
         words += f", {view.fraction:.0%}"
     if view.state != "training":

@@ -14,9 +14,9 @@ from napari_semiseg.viewer.training.ground import GroundCount, why_no_training
 from napari_semiseg.viewer.training.run_starting import save_strokes, start_run
 from napari_semiseg.viewer.training.run_view import (
     NO_RUN,
-    SENTENCES,
     RunView,
     fulfilled,
+    starting,
     wished,
 )
 from napari_semiseg.viewer.training.run_watch import RunWatch
@@ -141,7 +141,12 @@ class Training(QObject):
     def start_again(self, start: str = "last") -> bool:
         """Start a run as it was chosen last, from the model in use by itself."""
         chosen = self.choice
-        how: How = {"minutes": chosen.minutes, "device": chosen.device, "start": start}
+        how: How = {
+            "minutes": chosen.minutes,
+            "device": chosen.device,
+            "start": start,
+            "cross_validate": chosen.cross_validate,
+        }
         return self.start(chosen.settings(), **how)
 
     def pause(self) -> None:
@@ -224,9 +229,9 @@ class Training(QObject):
             self._facts = replace(self._facts, state=state, sentence=told.problem)
         if told.ended:
             self.active = None
-            if self._facts.arm_of is None:
+            if self._facts.beside is None:
                 self._watch.wait_beside(told.by.run_folder)
-            else:  # The run it was compared with is what counts.
+            else:  # The run that it served is what counts.
                 self._watch.begin()
         if fulfilled(self._facts, self._wish):
             self._wish = None
@@ -240,7 +245,9 @@ class Training(QObject):
         view = self._facts
         self._count.count()
         self.ended.emit(view)
-        if view.accepted and view.state in ("finished", "stopped"):
+        # A check may also take a model back.
+        decided = view.accepted or view.check_of is not None
+        if decided and view.state in ("finished", "stopped"):
             self._desk.session.model_changed.emit()
 
     def _attempt(self, reason: str | None, act: Callable[[], None]) -> bool:
@@ -272,13 +279,7 @@ class Training(QObject):
 
     def _show_start(self, process: RunningProcess, view: RunView) -> None:
         self._follow(process.run, process=process)
-        self._facts = replace(
-            view,
-            state="starting",
-            sentence=SENTENCES["starting"],
-            accepted=None,
-            verdict=None,
-        )
+        self._facts = starting(view)
         self.changed.emit()
 
     def _ask(self, wish: RunViewState, request: Callable[[RunFolder], object]) -> None:

@@ -27,6 +27,7 @@ class How(TypedDict, total=False):
     device: str
     start: str
     compare: bool
+    cross_validate: bool
 
 
 class TrainingChoice(BaseModel):
@@ -48,6 +49,8 @@ class TrainingChoice(BaseModel):
     compare
         Whether to train from the labels alone afterwards, and compare. It is not kept:
         it costs as much again.
+    cross_validate
+        Whether the model is cross-validated where there are no validation tiles.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -59,6 +62,7 @@ class TrainingChoice(BaseModel):
     device: str = "auto"
     start: str = "last"
     compare: bool = Field(False, exclude=True)
+    cross_validate: bool = False
 
     @classmethod
     def remembered(cls, settings: Mapping[str, JsonValue]) -> TrainingChoice:

@@ -19,6 +19,7 @@ from napari_semiseg.runs.launch import FROM_SCRATCH
 from napari_semiseg.viewer.training.run_words import duration_words
 from napari_semiseg.viewer.training.training_choice import TrainingChoice
 from napari_semiseg.viewer.widgets.buttons import allow, note
+from napari_semiseg.viewer.widgets.cross_check import CrossCheck
 from napari_semiseg.viewer.widgets.effort import EffortEdit
 from napari_semiseg.viewer.widgets.fold import Fold
 from napari_semiseg.viewer.widgets.settings_form import SettingsForm
@@ -78,6 +79,7 @@ class TrainSetup(QWidget):
         self.device = _combo("What computes: a GPU is about ten times faster")
         self.compare = QCheckBox("Compare with labels alone")
         self.compare.setToolTip(_COMPARE_TIP)
+        self.check = CrossCheck()
         self.form = SettingsForm(leave_out={"name", "preset", "steps"})
         self._advanced = Fold("advanced", self.form)
         self._advanced.set_tip("Every setting of this method")
@@ -92,6 +94,7 @@ class TrainSetup(QWidget):
         self.begin_with.currentIndexChanged.connect(self._choose_place)
         self.device.currentIndexChanged.connect(self._choose_place)
         self.compare.toggled.connect(self._note_change)
+        self.check.toggled.connect(self._note_change)
 
     @property
     def settings(self) -> Settings:
@@ -107,6 +110,7 @@ class TrainSetup(QWidget):
             device=self.device.currentData(),
             start=self.begin_with.currentData(),
             compare=self.compare.isEnabled() and self.compare.isChecked(),
+            cross_validate=self.check.value(),
         )
 
     def setValue(self, choice: TrainingChoice) -> None:
@@ -121,6 +125,7 @@ class TrainSetup(QWidget):
         _choose(self.device, choice.device)
         _choose(self.begin_with, choice.start)
         self.compare.setChecked(choice.compare)
+        self.check.setValue(choice.cross_validate)
         self._show()
         self.blockSignals(False)
 
@@ -141,6 +146,11 @@ class TrainSetup(QWidget):
             places.append(("scratch", "scratch"))
         _refill(self.begin_with, [*places, *runs], self._start)
 
+    def show_ground(self, n_validation: int, n_folds: int) -> None:
+        """Offer a cross-validation where no validation tile can judge the model."""
+        self.check.show_ground(n_validation, n_folds)
+        self._show_estimate()
+
     def show_pace(self, seconds_per_step: float | None) -> None:
         """Say how long it will take, or how much is done in that time."""
         self._seconds_per_step = seconds_per_step
@@ -158,6 +168,7 @@ class TrainSetup(QWidget):
         rows.addRow("start from", self.begin_with)
         rows.addRow("device", self.device)
         rows.addRow(self.compare)
+        rows.addRow(self.check)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -197,17 +208,19 @@ class TrainSetup(QWidget):
 
     def _show_estimate(self) -> None:
         pace, minutes = self._seconds_per_step, self.effort.minutes
+        # With its check a run makes as many times its steps as there are folds.
+        parts = self.check.n_folds if self.check.value() else 1
         if pace is None:
             words = "How fast this computer is will be measured in the first minute."
             if minutes is None:
                 words = "How long that takes is told in the first minute."
         elif minutes is None:
-            words = (
-                f"About {duration_words(self.effort.steps * pace)} on this computer."
-            )
+            seconds = parts * self.effort.steps * pace
+            words = f"About {duration_words(seconds)} on this computer."
         else:
-            steps = max(1, round(60 * minutes / pace))
-            words = f"About {steps:,} steps on this computer."
+            steps = max(1, round(60 * minutes / pace / parts))
+            more = "" if parts == 1 else f", and {(parts - 1) * steps:,} to check it"
+            words = f"About {steps:,} steps on this computer{more}."
             if steps < _FEW_STEPS:
                 words += " That is little: give it more time."
         if self.compare.isEnabled() and self.compare.isChecked():
