@@ -175,6 +175,7 @@ def test_each_image_comes_with_its_most_doubtful_free_tile(trained: Path) -> Non
     assert Box.whole(project.image("cells1").shape).contains(free.box)
     assert free.inconsistency is not None
     assert free.instability is not None
+    assert free.fragility is not None
     assert 0 <= free.score <= 1
     finished = [t.box for t in store.tiles(project.image("cells0")) if t.finished]
     if labelled.box is not None:

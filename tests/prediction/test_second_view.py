@@ -82,7 +82,7 @@ def test_a_model_that_does_not_mind_turns_agrees_with_itself(
     found = change_when_turned(model, source, model.predict(source))
 
     assert pixel_change(found, Box.whole(source.shape)) == 0
-    assert object_change(found, Box.whole(source.shape)) == 0
+    assert object_change(found.objects, Box.whole(source.shape)) == 0
 
 
 @pytest.mark.parametrize("part", [16, 2048])
@@ -103,7 +103,7 @@ def test_what_changes_when_turned_is_found_where_it_lies(
 
     left, right = Box((0, 0), (40, 30)), Box((0, 30), (40, 30))
     assert pixel_change(found, right) > pixel_change(found, left) > 0
-    assert object_change(found, right) == 1
+    assert object_change(found.objects, right) == 1
     assert found.pixels.shape == source.shape
     assert told[-1][0] == told[-1][1]
     assert told == sorted(told)
@@ -113,5 +113,5 @@ def test_another_model_is_compared_upright(source: ArraySource) -> None:
     model, other = Bright(), Bright(slope=0.012)
     found = change_by_other(other, source, model.predict(source))
 
-    assert object_change(found, Box((0, 30), (40, 30))) == 1
-    assert object_change(found, Box((0, 0), (40, 30))) < 1
+    assert object_change(found.objects, Box((0, 30), (40, 30))) == 1
+    assert object_change(found.objects, Box((0, 0), (40, 30))) < 1

@@ -35,7 +35,7 @@ def test_equal_views_do_not_differ(objects: np.ndarray) -> None:
 
     whole = Box.whole(objects.shape)
     assert pixel_change(found, whole) == 0
-    assert object_change(found, whole) == 0
+    assert object_change(found.objects, whole) == 0
 
 
 def test_an_object_that_only_one_view_has_counts_where_it_lies(
@@ -45,9 +45,14 @@ def test_an_object_that_only_one_view_has_counts_where_it_lies(
     left, right = Box((0, 0), (32, 32)), Box((0, 32), (32, 32))
     for one, other in ((objects, less), (less, objects)):
         found = difference(probability(one), probability(other), one, other)
-        assert (pixel_change(found, left), object_change(found, left)) == (0, 0)
-        assert (pixel_change(found, right), object_change(found, right)) == (1, 1)
-        assert object_change(found, Box.whole(objects.shape)) == pytest.approx(0.5)
+        assert (pixel_change(found, left), object_change(found.objects, left)) == (0, 0)
+        assert (pixel_change(found, right), object_change(found.objects, right)) == (
+            1,
+            1,
+        )
+        assert object_change(found.objects, Box.whole(objects.shape)) == pytest.approx(
+            0.5
+        )
 
 
 def test_a_shifted_object_changes_by_what_it_does_not_share(
@@ -59,7 +64,7 @@ def test_a_shifted_object_changes_by_what_it_does_not_share(
     found = difference(probability(objects), probability(moved), objects, moved)
 
     # 6 of 8 columns are shared by two objects of 8: IoU 6 / 10.
-    assert object_change(found, Box((0, 0), (32, 32))) == pytest.approx(0.4)
+    assert object_change(found.objects, Box((0, 0), (32, 32))) == pytest.approx(0.4)
 
 
 def test_what_hardly_has_foreground_hardly_differs() -> None:
@@ -85,8 +90,8 @@ def test_pieces_join_to_what_the_whole_would_be(objects: np.ndarray) -> None:
 
     np.testing.assert_array_equal(joined.pixels, whole.pixels)
     np.testing.assert_array_equal(joined.foreground, whole.foreground)
-    np.testing.assert_allclose(joined.places, whole.places)
-    np.testing.assert_allclose(joined.changes, whole.changes)
+    np.testing.assert_allclose(joined.objects.places, whole.objects.places)
+    np.testing.assert_allclose(joined.objects.sizes, whole.objects.sizes)
 
 
 @pytest.mark.parametrize("shape", [(50, 300), (64, 64), (20, 30), (128, 65)])

@@ -91,6 +91,7 @@ def test_an_event_tells_all_of_an_image() -> None:
             "sentence": None,
             "inconsistency": 0.12,
             "instability": 0.3,
+            "fragility": 0.2,
             "disagreement": 0.05,
             "score": 0.7,
             "reason": "objects change when turned",
@@ -102,5 +103,6 @@ def test_an_event_tells_all_of_an_image() -> None:
     assert one.known
     assert one.about == (
         "5 objects. The model is sure to 90 %. When it is turned, 30 % of its objects "
-        "and 12 % of their pixels change. Teacher and student differ by 5 %."
+        "and 12 % of their pixels change. With other thresholds 20 % of them change. "
+        "Teacher and student differ by 5 %."
     )

@@ -117,6 +117,7 @@ class DoubtQueue:
             n_objects=found.n_objects,
             inconsistency=found.whole["inconsistency"],
             instability=found.whole["instability"],
+            fragility=found.whole.get("fragility"),
             disagreement=found.whole.get("disagreement"),
         )
         of_image: dict[str, float] = {}

@@ -14,10 +14,15 @@ from napari_semiseg.runs.doubts import ImageDoubts
 from napari_semiseg.segmentation.doubts import (
     mean_confidence,
     object_change,
+    object_changes,
     pixel_change,
     tile_grid,
 )
 from napari_semiseg.segmentation.texture import texture
+from napari_semiseg.segmentation.watershed import (
+    Thresholds,
+    instances_from_probability,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,17 +31,20 @@ if TYPE_CHECKING:
 
     from napari_semiseg.api.proposals import Proposals
     from napari_semiseg.geometry import ImageSource
+    from napari_semiseg.learning.model import ModelCard
     from napari_semiseg.prediction.prediction import Prediction
     from napari_semiseg.project.records import ImageItem
-    from napari_semiseg.segmentation.doubts import Difference
+    from napari_semiseg.segmentation.doubts import Changes, Difference
 
     Report = Callable[[int, int], None]
 
-_VERSION = 1
+_VERSION = 2
 _FIELD = "doubts"
 _MOST_TILES = 64  # Kept of an image: the most doubtful ones.
 _READ_WHOLE = 2048 * 2048  # Up to here an image is read whole, decompressed once.
 _DIGITS = 4
+_SHIFT = 0.15  # Of both thresholds, up and down: what such a shift changes is fragile.
+_LIMITS = (0.02, 0.98)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,9 @@ def doubts(
     if student is not None:
         other = change_by_other(student, source, found, stages.next())
     foreground = 1 - found.probability[0] > proposals.card.thresholds[0]
-    made = _measure(item, source, _Seen(found, foreground, turned, other), side)
+    shifted = _shifted(found, proposals.card)
+    seen = _Seen(found, foreground, turned, shifted, other)
+    made = _measure(item, source, seen, side)
     proposals.note(item, {_FIELD: _as_json(made, side)})
     return made
 
@@ -120,6 +130,7 @@ class _Seen:
     found: Prediction
     foreground: NDArray[np.bool_]
     turned: Difference
+    shifted: Sequence[Changes]
     other: Difference | None
 
     def of(self, box: Box) -> dict[str, float]:
@@ -129,11 +140,34 @@ class _Seen:
         here = {
             "unsureness": 1 - sure,
             "inconsistency": pixel_change(self.turned, box),
-            "instability": object_change(self.turned, box),
+            "instability": object_change(self.turned.objects, box),
         }
+        if self.shifted:
+            each = [object_change(changes, box) for changes in self.shifted]
+            here["fragility"] = sum(each) / len(each)
         if self.other is not None:
             here["disagreement"] = pixel_change(self.other, box)
         return {name: round(value, _DIGITS) for name, value in here.items()}
+
+
+def _shifted(found: Prediction, card: ModelCard) -> list[Changes]:
+    """What becomes of the objects at lower and at higher thresholds.
+
+    Of a semantic model nothing: it has none.
+    """
+    if card.task == "semantic":
+        return []
+    changes = []
+    for shift in (-_SHIFT, _SHIFT):
+        levels = (min(max(t + shift, _LIMITS[0]), _LIMITS[1]) for t in card.thresholds)
+        others = instances_from_probability(
+            found.probability,
+            Thresholds(*levels),
+            min_size=card.min_size,
+            form=card.watershed_form,
+        )
+        changes.append(object_changes(found.instances, others))
+    return changes
 
 
 class _Stages:

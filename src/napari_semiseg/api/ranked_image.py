@@ -39,6 +39,9 @@ class RankedImage:
     instability
         How far its objects change when the image is turned, 0 to 1: mean over objects
         of 1 - IoU.
+    fragility
+        How far its objects change when the thresholds are shifted, 0 to 1. None: a
+        model of classes of pixels has none.
     disagreement
         How far the probabilities of teacher and student differ, 0 to 1. None: the run
         kept no student.
@@ -62,6 +65,7 @@ class RankedImage:
     box: Box | None = None
     inconsistency: float | None = None
     instability: float | None = None
+    fragility: float | None = None
     disagreement: float | None = None
     outside: float | None = None
     score: float = 0.0

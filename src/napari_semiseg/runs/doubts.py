@@ -37,6 +37,8 @@ class QueueWeights:
         How far probabilities change when the image is turned by a quarter.
     instability
         How far objects change when the image is turned.
+    fragility
+        How far objects change when the thresholds are shifted.
     disagreement
         How far probabilities of teacher and student differ.
     unreliability
@@ -51,6 +53,7 @@ class QueueWeights:
     unsureness: float = 1.0
     inconsistency: float = 1.0
     instability: float = 1.0
+    fragility: float = 1.0
     disagreement: float = 1.0
     unreliability: float = 1.0
     outside: float = 1.0

@@ -56,6 +56,7 @@ def reason_of(image: Known, strongest: str | None) -> str:
 _WORDS = {
     "inconsistency": "changes when turned",
     "instability": "objects change when turned",
+    "fragility": "depends on thresholds",
     "disagreement": "teacher and student differ",
 }
 

@@ -15,8 +15,8 @@ in ``events.jsonl``:
     refused: ``request``, ``sentence``.
 ``ranked``
     ``request, done, total, image_id, confidence, n_objects, inconsistency,
-    instability, disagreement, reliability, outside, score, reason, box`` as in
-    `api.RankedImage`; ``box`` is a list of origin and size. Nulls and a ``sentence``
+    instability, fragility, disagreement, reliability, outside, score, reason, box`` as
+    in `api.RankedImage`; ``box`` is a list of origin and size. Nulls and a ``sentence``
     for an image that cannot be read. ``score, reason, box`` are provisional.
 ``ranked_all``
     The end of it: ``order``, the ids of the images in the order to work through, and

@@ -25,6 +25,24 @@ _HARDLY = 0.002  # Share of a tile: less foreground than this says little of obj
 
 
 @dataclass(frozen=True, eq=False)
+class Changes:
+    """How far the objects of two views of a piece of an image are others.
+
+    Attributes
+    ----------
+    places
+        float64 ``(n, D)``: centres of the objects of the first view, then of those
+        that only the second one has.
+    sizes
+        float64 ``(n,)``, 0 to 1: of each object 1 - IoU with the most similar one of
+        the other view.
+    """
+
+    places: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Difference:
     """What differs between two views of a piece of an image.
 
@@ -35,18 +53,13 @@ class Difference:
         (total variation).
     foreground
         float32 ``(*S)``, 0 to 1: the larger probability of not being background.
-    places
-        float64 ``(n, D)``: centres of the objects of the first view, then of those
-        that only the second one has.
-    changes
-        float64 ``(n,)``: of each object 1 - IoU with the most similar one of the other
-        view; 1 where there is none.
+    objects
+        What has become of the objects.
     """
 
     pixels: NDArray[np.float32]
     foreground: NDArray[np.float32]
-    places: NDArray[np.float64]
-    changes: NDArray[np.float64]
+    objects: Changes
 
 
 def difference(
@@ -61,8 +74,8 @@ def difference(
         pixels += np.abs(one - other)
     pixels /= 2
     foreground = 1 - np.minimum(first[0], second[0])
-    places, changes = _changes(first_objects, second_objects)
-    return Difference(pixels, foreground.astype(np.float32), places, changes)
+    objects = object_changes(first_objects, second_objects)
+    return Difference(pixels, foreground.astype(np.float32), objects)
 
 
 def join(
@@ -76,10 +89,10 @@ def join(
         pixels[box.slices] = piece.pixels
         foreground[box.slices] = piece.foreground
     places = np.concatenate(
-        [piece.places + np.array(box.origin) for box, piece in pieces]
+        [piece.objects.places + np.array(box.origin) for box, piece in pieces]
     )
-    changes = np.concatenate([piece.changes for _, piece in pieces])
-    return Difference(pixels, foreground, places, changes)
+    sizes = np.concatenate([piece.objects.sizes for _, piece in pieces])
+    return Difference(pixels, foreground, Changes(places, sizes))
 
 
 def tile_grid(shape: tuple[int, ...], side: int) -> list[Box]:
@@ -111,13 +124,13 @@ def pixel_change(found: Difference, box: Box) -> float:
     return min(1.0, total / max(float(weight.sum(dtype=np.float64)), least))
 
 
-def object_change(found: Difference, box: Box) -> float:
+def object_change(found: Changes, box: Box) -> float:
     """Mean change of the objects with their centre in a box; 0 without any."""
     inside = np.ones(len(found.places), bool)
     for axis, (start, end) in enumerate(zip(box.origin, box.end, strict=True)):
         centre = found.places[:, axis]
         inside &= (centre >= start) & (centre < end)
-    return float(found.changes[inside].mean()) if inside.any() else 0.0
+    return float(found.sizes[inside].mean()) if inside.any() else 0.0
 
 
 def _starts(length: int, side: int, step: float) -> list[int]:
@@ -125,10 +138,11 @@ def _starts(length: int, side: int, step: float) -> list[int]:
     return [int(start) for start in np.linspace(0, length - side, n).round()]
 
 
-def _changes(
-    first: Integers, second: Integers
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres of objects, and how far each is another one in the other view."""
+def object_changes(first: Integers, second: Integers) -> Changes:
+    """Find for each object of two views how far it is another one in the other.
+
+    Of the second view only those count that the first one has not, at an IoU of .5.
+    """
     pairs = overlap(first, second)
     iou = pairs.iou
     best_first = np.zeros(len(pairs.predicted_ids))
@@ -137,7 +151,7 @@ def _changes(
     np.maximum.at(best_second, pairs.column, iou)
     gained = best_second < _SAME
     places = [_centres(first, pairs.predicted_ids), _centres(second, pairs.true_ids)]
-    return (
+    return Changes(
         np.concatenate([places[0], places[1][gained]]),
         np.concatenate([1 - best_first, 1 - best_second[gained]]),
     )

@@ -34,7 +34,7 @@ class QueuedImage:
         How well several stages of the training agreed on it, 0..1; None: not known.
     outside
         Its regions are larger or smaller than expected; None: not that is known.
-    inconsistency, instability, disagreement
+    inconsistency, instability, fragility, disagreement
         As in `api.RankedImage`; None: not known.
     score
         0..1: the higher, the more it is worth a look.
@@ -52,6 +52,7 @@ class QueuedImage:
     outside: Outside | None = None
     inconsistency: float | None = None
     instability: float | None = None
+    fragility: float | None = None
     disagreement: float | None = None
     score: float = 0.0
     reason: str = "cannot be predicted"
@@ -67,6 +68,7 @@ class QueuedImage:
             event.get("sentence") or "",
             inconsistency=event.get("inconsistency"),
             instability=event.get("instability"),
+            fragility=event.get("fragility"),
             disagreement=event.get("disagreement"),
             score=event["score"],
             reason=event["reason"],
@@ -96,6 +98,10 @@ class QueuedImage:
             parts.append(
                 f"When it is turned, {100 * self.instability:.0f} % of its objects "
                 f"and {100 * (self.inconsistency or 0):.0f} % of their pixels change."
+            )
+        if self.fragility is not None:
+            parts.append(
+                f"With other thresholds {100 * self.fragility:.0f} % of them change."
             )
         if self.disagreement is not None:
             parts.append(
