@@ -39,6 +39,12 @@ class Key:
         return shown if shown.isalnum() or len(shown) > 1 else f"({shown})"
 
 
+    @property
+    def short(self) -> str:
+        """The key as napari's own hints write it, for where there is little room."""
+        return self.shown.replace("Shift+", "⇧")
+
+
 # None of them is a key of napari's own, for whichever layer is active.
 KEYS: dict[str, Key] = {
     "new id": Key("N", "Paint the next object"),

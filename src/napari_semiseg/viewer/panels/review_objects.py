@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.widgets.panel import Panel
 
 _SURE = 4000  # Milliseconds in which a second press means it.
+_TOOLS = "Split, merge, erase, grow ..."
 _EVERY = "All in image"
 _OF_OBJECTS = (
     "Point at an object: {} if it is right, {} if it is none. Or press a button, then "
@@ -107,7 +108,7 @@ class ObjectRows(QObject):
         self._why_not, self.done = note(), note()
         self._add(self._hint, row(self._accept, self._reject))
         self._add(row(self._accept_tile, self._needs_work))
-        self.tools = ToolGrid(self._desk.tools, "model")
+        self.tools = ToolGrid(self._desk.tools, "model", folded=_TOOLS)
         self._add(self.tools)
         self._add(self.done, self._why_not)
         back = _column(self._back_object, row(self._back_view, self._back_image))

@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.tools.tool_words import OF_CLASSES, TOOLS
 from napari_semiseg.viewer.widgets.buttons import allow, button, note
+from napari_semiseg.viewer.widgets.fold import Fold
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_semiseg.viewer.tools.toolbox import Toolbox
 
 _COLUMNS = 3
-_WIDTHS = (13, 10, 8)  # As the longest words of the columns need.
+_WIDTHS = (14, 10, 11)  # As the longest words of the columns need.
 
 
 class ToolGrid(QWidget):
@@ -30,21 +31,20 @@ class ToolGrid(QWidget):
     ----------
     home
         Where its brushes paint: in the tile in hand, or on what the model sees.
+    folded
+        A heading that hides the buttons until it is opened; empty: none.
     """
 
-    def __init__(self, tools: Toolbox, home: Home) -> None:
+    def __init__(self, tools: Toolbox, home: Home, *, folded: str = "") -> None:
         super().__init__()
         self._tools = tools
         self._buttons = {name: self._button(name, home) for name in TOOLS}
         self._hint = note()
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        for number, made in enumerate(self._buttons.values()):
-            grid.addWidget(made, *divmod(number, _COLUMNS))
-        for column, width in enumerate(_WIDTHS):
-            grid.setColumnStretch(column, width)
-        grid.addWidget(self._hint, len(TOOLS) // _COLUMNS, 0, 1, _COLUMNS)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self._folded(folded) if folded else self._grid())
+        column.addWidget(self._hint)
         tools.changed.connect(self._show)
         self._show()
 
@@ -70,10 +70,27 @@ class ToolGrid(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def _grid(self) -> QWidget:
+        made = QWidget()
+        grid = QGridLayout(made)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        for number, one in enumerate(self._buttons.values()):
+            grid.addWidget(one, *divmod(number, _COLUMNS))
+        for column, width in enumerate(_WIDTHS):
+            grid.setColumnStretch(column, width)
+        return made
+
+    def _folded(self, heading: str) -> Fold:
+        made = Fold(heading, self._grid())
+        made.set_tip("Tools that correct the outlines of objects; each has a key.")
+        return made
+
     def _button(self, name: str, home: Home) -> QPushButton:
-        tool, key = TOOLS[name], KEYS[name].shown
+        tool, key = TOOLS[name], KEYS[name]
         press = partial(self._tools.press, name, home)
-        made = button(tool.text, tool.tip, press, key=key)
+        made = button(tool.text, f"{tool.tip} (key: {key.shown})", press)
+        made.setText(f"{tool.text}  {key.short}")
         made.setCheckable(bool(tool.hint))
         return made
 

@@ -40,7 +40,7 @@ class Toolbox(QObject):
     active
         The name of the tool in hand, of `TOOLS`; None: none, or a brush.
     done
-        What it did last, in words.
+        What it did last, or why nothing, in words.
     """
 
     changed = Signal()
@@ -165,8 +165,9 @@ class Toolbox(QObject):
         try:
             self.done = act()
         except NothingDone as why_not:
-            self.done = ""
-            self._say(str(why_not))
+            self.done = str(why_not)
+            if self.active is None:
+                self._say(self.done)
         self._gestures.rest()
         self.changed.emit()
 
