@@ -23,6 +23,7 @@ from napari_semiseg.viewer.session import Session
 from napari_semiseg.viewer.teacher.layer_making import NAMES
 from napari_semiseg.viewer.teacher.teachers import Teacher
 from napari_semiseg.viewer.training.training_choice import TrainingChoice
+from napari_semiseg.viewer.widgets.share_slider import share_slider
 from napari_semiseg.viewer.widgets.train_setup import TrainSetup
 
 if TYPE_CHECKING:
@@ -116,6 +117,25 @@ def test_moving_the_slider_tries_and_shows_the_mask(desk: Any, rows: PixelRows) 
     assert rows.slider.slider.value() == pytest.approx(0.2)
     assert not layer.visible
     assert "choice" not in desk.session.opened.settings
+
+
+def test_a_slider_is_moved_by_keys(qtbot: QtBot) -> None:
+    slider = share_slider()
+    qtbot.addWidget(slider)
+    slider.setValue(0.95)
+    for key, value in (
+        (Qt.Key.Key_Right, 0.96),
+        (Qt.Key.Key_PageUp, 1.0),
+        (Qt.Key.Key_Left, 0.99),
+        (Qt.Key.Key_PageDown, 0.89),
+        (Qt.Key.Key_Home, 0.0),
+        (Qt.Key.Key_Down, 0.0),
+        (Qt.Key.Key_End, 1.0),
+    ):
+        QTest.keyClick(slider, key)
+        assert slider.value() == pytest.approx(value)
+    QTest.keyClick(slider, Qt.Key.Key_A)
+    assert slider.value() == 1.0
 
 
 def test_fixmatch_has_its_own_number(desk: Any, rows: PixelRows) -> None:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_semiseg.viewer.widgets.buttons import allow, button, note, row
 from napari_semiseg.viewer.widgets.fold import Fold
-from napari_semiseg.viewer.widgets.threshold_sliders import share_slider
+from napari_semiseg.viewer.widgets.share_slider import share_slider
 
 if TYPE_CHECKING:
     from napari_semiseg.learning.pixel_choice import PixelChoice

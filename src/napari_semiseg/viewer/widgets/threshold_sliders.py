@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSpinBox, QWidget
-from superqt import QLabeledDoubleSlider
 
+from napari_semiseg.viewer.widgets.share_slider import share_slider
 from napari_semiseg.viewer.widgets.wheel import guard_wheel
 
 _LARGEST = 100_000  # Pixels; nobody looks for larger "smallest" objects.
@@ -82,13 +82,3 @@ class ThresholdSliders(QWidget):
             self.moved.emit(
                 self.foreground.value(), self.seed.value(), self.min_size.value()
             )
-
-
-def share_slider() -> QLabeledDoubleSlider:
-    """A slider from 0 to 1 in steps of 0.01."""
-    made = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-    made.setRange(0.0, 1.0)
-    made.setSingleStep(0.01)  # type: ignore[arg-type]  # superqt's hints lag.
-    made.setDecimals(2)
-    guard_wheel(made)
-    return made
