@@ -55,6 +55,16 @@ def test_an_object_that_only_one_view_has_counts_where_it_lies(
         )
 
 
+def test_one_changed_object_does_not_outweigh_many(objects: np.ndarray) -> None:
+    less = np.where(objects == 2, 0, objects).astype(np.int32)
+    found = difference(probability(objects), probability(less), objects, less)
+    right = Box((0, 32), (32, 32))
+
+    assert object_change(found.objects, right) == 1
+    assert object_change(found.objects, right, calm=4) == pytest.approx(0.2)
+    assert object_change(found.objects, Box((20, 0), (12, 64)), calm=4) == 0
+
+
 def test_a_shifted_object_changes_by_what_it_does_not_share(
     objects: np.ndarray,
 ) -> None:

@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
     Report = Callable[[int, int], None]
 
-_VERSION = 2
+_VERSION = 3
 _FIELD = "doubts"
 _MOST_TILES = 64  # Kept of an image: the most doubtful ones.
 _READ_WHOLE = 2048 * 2048  # Up to here an image is read whole, decompressed once.
 _DIGITS = 4
+_CALM = 4  # Unchanged objects added to those of a tile, see `object_change`.
 _SHIFT = 0.15  # Of both thresholds, up and down: what such a shift changes is fragile.
 _LIMITS = (0.02, 0.98)
 
@@ -133,17 +134,17 @@ class _Seen:
     shifted: Sequence[Changes]
     other: Difference | None
 
-    def of(self, box: Box) -> dict[str, float]:
-        """Doubts in a box."""
+    def of(self, box: Box, calm: int = 0) -> dict[str, float]:
+        """Doubts in a box; ``calm`` as in `object_change`."""
         inside = box.slices
         sure = mean_confidence(self.found.confidence[inside], self.foreground[inside])
         here = {
             "unsureness": 1 - sure,
             "inconsistency": pixel_change(self.turned, box),
-            "instability": object_change(self.turned.objects, box),
+            "instability": object_change(self.turned.objects, box, calm),
         }
         if self.shifted:
-            each = [object_change(changes, box) for changes in self.shifted]
+            each = [object_change(changes, box, calm) for changes in self.shifted]
             here["fragility"] = sum(each) / len(each)
         if self.other is not None:
             here["disagreement"] = pixel_change(self.other, box)
@@ -190,7 +191,7 @@ class _Stages:
 def _measure(item: ImageItem, source: ImageSource, seen: _Seen, side: int) -> Doubted:
     shape = seen.found.instances.shape
     boxes = tile_grid(shape, side)
-    rows = [seen.of(box) for box in boxes]
+    rows = [seen.of(box, _CALM) for box in boxes]
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     kept = _most_doubtful(values)
     boxes = [boxes[i] for i in kept]

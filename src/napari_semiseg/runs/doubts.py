@@ -51,11 +51,11 @@ class QueueWeights:
     """
 
     unsureness: float = 1.0
-    inconsistency: float = 1.0
+    inconsistency: float = 0.5
     instability: float = 1.0
     fragility: float = 1.0
-    disagreement: float = 1.0
-    unreliability: float = 1.0
+    disagreement: float = 0.5
+    unreliability: float = 0.5
     outside: float = 1.0
     diversity: float = 0.3
 

@@ -124,13 +124,17 @@ def pixel_change(found: Difference, box: Box) -> float:
     return min(1.0, total / max(float(weight.sum(dtype=np.float64)), least))
 
 
-def object_change(found: Changes, box: Box) -> float:
-    """Mean change of the objects with their centre in a box; 0 without any."""
+def object_change(found: Changes, box: Box, calm: int = 0) -> float:
+    """Mean change of the objects with their centre in a box; 0 without any.
+
+    As if there were so many ``calm`` objects besides, which do not change: then a
+    single changed object does not outweigh ten of twelve.
+    """
     inside = np.ones(len(found.places), bool)
     for axis, (start, end) in enumerate(zip(box.origin, box.end, strict=True)):
         centre = found.places[:, axis]
         inside &= (centre >= start) & (centre < end)
-    return float(found.sizes[inside].mean()) if inside.any() else 0.0
+    return float(found.sizes[inside].sum() / max(1, inside.sum() + calm))
 
 
 def _starts(length: int, side: int, step: float) -> list[int]:
