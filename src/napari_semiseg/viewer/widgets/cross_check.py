@@ -49,6 +49,6 @@ class CrossCheck(QCheckBox):
         self._offered, self.n_folds = n_validation == 0, n_folds
         self.setVisible(self._offered)
         number = n_folds if n_folds > 1 else 2
-        self.setText(f"check by cross-validation ({number} more trainings)")
+        self.setText(f"Check by cross-validation ({number} more trainings)")
         self.setEnabled(n_folds > 1)
         self.setToolTip(_TIP.format(n=number) if n_folds > 1 else _TOO_FEW)
