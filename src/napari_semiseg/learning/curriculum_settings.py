@@ -152,9 +152,10 @@ CURRICULUM_WORDS = LayerWords(
         "learns that class."
     ),
     about_selected=(
-        "Empty: the loss bounds how much a class covers, not which pixels, so none is "
-        "selected. What you mark here changes nothing in its loss; it is kept for a "
-        "method that learns from pseudo-labels, such as ACTIS."
+        "Only what you drew, accepted or erased yourself: of all else the loss bounds "
+        "how much a class covers, not which pixels. What you mark here changes "
+        "nothing in its loss; it is kept for a method that learns from "
+        "pseudo-labels, such as ACTIS."
     ),
     about_instances=ABOUT_INSTANCES,
 )
