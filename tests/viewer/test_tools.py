@@ -469,6 +469,41 @@ def test_hidden_objects_are_not_changed(desk: Desk, hands: Hands) -> None:
     assert at(desk, 40, 120) > 0
 
 
+def test_a_drag_that_meets_the_tile_is_for_it_if_there_is_something(
+    desk: Desk, hands: Hands
+) -> None:
+    paint_square(desk, 1, 40, 40)
+    number, shown = at(desk, 120, 60), image(desk).copy()
+    hands.key("Shift+E")
+
+    # From within the tile over the disc beside it: the tile's object goes.
+    hands.stroke([(45, 30), (90, 60), (150, 100)])
+    assert not tile(desk).any()
+    assert np.array_equal(image(desk), shown)
+    # There is none left in it: now the disc goes.
+    hands.stroke([(45, 30), (90, 60), (150, 100)])
+    assert at(desk, 120, 60) == 0
+    undo(desk)
+    assert at(desk, 120, 60) == number
+    hands.key("Shift+S")
+    hands.stroke([(60, 60), (100, 60), (160, 60)])
+    assert at(desk, 120, 50) != at(desk, 120, 70)
+
+
+def test_what_the_teacher_sees_in_the_tile_in_hand_is_out_of_reach(
+    desk: Desk, hands: Hands, qtbot: QtBot, said: list[str]
+) -> None:
+    see(desk, qtbot, ((40, 40, 12), (40, 78, 14)))
+    inside, across = at(desk, 40, 40), at(desk, 40, 80)
+    assert 0 < inside != across > 0
+    hands.key("Shift+E")
+    hands.stroke([(15, 15), (40, 60), (70, 100)])
+    assert at(desk, 40, 40) == inside
+    assert at(desk, 40, 80) == 0  # As far as it lies beside the tile.
+    assert not said
+    assert not saved(desk).claimed[40, 40]
+
+
 # -- brushes --------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from napari_semiseg.viewer.teacher.layer_making import EDITABLE, NAMES
 from napari_semiseg.viewer.teacher.object_edits import ObjectEdit
 from napari_semiseg.viewer.teacher.strokes import Stroke
 from napari_semiseg.viewer.teacher.teacher_ids import placed
+from napari_semiseg.viewer.tiles.annotation_layer import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,11 +101,8 @@ class ModelGround:
         self._view = view
         self._viewer = viewer
         self.box = view.window
-
-    @property
-    def labels(self) -> NDArray[np.int32]:
-        """The objects shown."""
-        return self._view.shown.instances
+        self.labels = _without(view.shown.instances, view.window, view.in_hand)
+        """The objects shown; the tile in hand, which is painted elsewhere, is -1."""
 
     def fresh(self) -> int:
         """An id that nothing else in the image has, or will have."""
@@ -148,6 +146,18 @@ class ModelGround:
             layer = instances_layer(self._viewer)
             if layer is not None:
                 selection.active = layer
+
+
+def _without(
+    labels: NDArray[np.int32], window: Box, tile: Box | None
+) -> NDArray[np.int32]:
+    """Labels in which nobody finds anything inside a tile."""
+    shared = None if tile is None else tile.intersection(window)
+    if shared is None or shared.empty:
+        return labels
+    found = labels.copy()
+    found[shared.relative_to(window).slices] = IGNORE
+    return found
 
 
 def instances_layer(viewer: Viewer) -> Labels | None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_semiseg.viewer.keys import KEYS
 from napari_semiseg.viewer.tools import object_tools
 from napari_semiseg.viewer.tools.brushes import Brushes
+from napari_semiseg.viewer.tools.finding import Finder
 from napari_semiseg.viewer.tools.gestures import Gestures
-from napari_semiseg.viewer.tools.grounds import (
-    ModelGround,
-    TileGround,
-    instances_layer,
-)
+from napari_semiseg.viewer.tools.grounds import TileGround
 from napari_semiseg.viewer.tools.object_tools import NothingDone
 from napari_semiseg.viewer.tools.tool_words import BRUSHES, TOOLS
 
@@ -32,6 +28,9 @@ _AT_ONCE = ("grow", "shrink", "fill holes")  # Their keys act under the cursor.
 
 class Toolbox(QObject):
     """Inside the tile in hand tools change its labels, elsewhere the objects shown.
+
+    A line or rectangle that meets the tile is for its objects, as long as there are any
+    to change.
 
     A tool stays in hand until Escape, its key or button, or another tool.
 
@@ -53,6 +52,7 @@ class Toolbox(QObject):
         self.done = ""
         self._first: tuple[type, int] | None = None
         self._brushes = Brushes(desk, self)
+        self._finder = Finder(desk)
         self._gestures = Gestures(desk.viewer, self)
         for signal, slot in self._connections():
             signal.connect(slot)
@@ -113,7 +113,7 @@ class Toolbox(QObject):
     def drag(self, start: Any, end: Any) -> None:
         """Use the tool in hand from one place in the world to another."""
         if self.active is not None:
-            self._do(partial(self._along, self.active, np.array(start), np.array(end)))
+            self._do(partial(self._along, self.active, start, end))
 
     def close(self) -> None:
         """Put the tool away, and let go of the viewer."""
@@ -173,8 +173,8 @@ class Toolbox(QObject):
 
     def _at(self, name: str, world: Any) -> str:
         """What a tool does at a place in the world; what was done."""
-        ground = self._ground(world)
-        pixel = self._pixel(ground, world)
+        ground = self._finder.at(world)
+        pixel = self._finder.pixel(ground, world)
         if name == "merge":
             return self._merge(ground, object_tools.object_at(ground, pixel))
         if name == "fill holes":
@@ -190,15 +190,19 @@ class Toolbox(QObject):
 
     def _along(self, name: str, start: Any, end: Any) -> str:
         """What a tool does from one place in the world to another."""
-        ground = self._ground(start, end, (start + end) / 2)
-        first, last = self._pixel(ground, start), self._pixel(ground, end)
-        if name == "split":
-            return object_tools.cut(ground, first, last)
-        if name == "erase":
-            return object_tools.clear(ground, first, last)
-        self._first = None
-        self._merge(ground, object_tools.object_at(ground, first))
-        return self._merge(ground, object_tools.object_at(ground, last))
+        if name == "merge":
+            self._first = None
+            self._at(name, start)
+            return self._at(name, end)
+        act = {"split": object_tools.cut, "erase": object_tools.clear}[name]
+        why_not: NothingDone | None = None
+        for ground in self._finder.along(start, end, TOOLS[name].form or "line"):
+            pixels = (self._finder.pixel(ground, world) for world in (start, end))
+            try:
+                return act(ground, *pixels)
+            except NothingDone as reason:
+                why_not = why_not or reason
+        raise why_not or NothingDone("")
 
     def _merge(self, ground: Ground, number: int) -> str:
         """Take the first object, or join the second one to it."""
@@ -215,34 +219,6 @@ class Toolbox(QObject):
                 "stay two."
             )
         return object_tools.join(ground, first[1], number)
-
-    def _ground(self, *worlds: Any) -> Ground:
-        """The labels at places in the world: of the tile in hand if one lies in it."""
-        desk = self._desk
-        tile = desk.session.tile
-        if tile is not None and any(self._inside(tile, world) for world in worlds):
-            if not desk.annotating.ready():
-                raise NothingDone("")
-            return TileGround(desk.annotating, tile)
-        view = desk.teacher.acts.view if desk.teacher.ready else None
-        if view is None:
-            raise NothingDone("Choose an image in step 1 first.")
-        layer = instances_layer(desk.viewer)
-        if layer is None or not layer.visible:
-            shows = KEYS["teacher layers"].shown
-            raise NothingDone(
-                f"The objects of the image are hidden: {shows} shows them."
-            )
-        return ModelGround(desk.teacher.acts, view, desk.viewer)
-
-    def _inside(self, tile: Any, world: Any) -> bool:
-        pixel = self._desk.session.placement.to_pixel(world)
-        spans = zip(pixel, tile.origin, tile.end, strict=True)
-        return all(low - 0.5 <= at < high - 0.5 for at, low, high in spans)
-
-    def _pixel(self, ground: Ground, world: Any) -> tuple[float, float]:
-        y, x = self._desk.session.placement.to_pixel(world)
-        return y - ground.box.origin[0], x - ground.box.origin[1]
 
     def _refused(self) -> bool:
         """Whether there are no single objects; a sentence says so."""
