@@ -6,6 +6,7 @@ Kept as parts: of most images nothing is said, of the others a few blocks and ti
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ from napari_semiseg.runs.told_pixels import told_parts
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from napari_semiseg.geometry import Box
     from napari_semiseg.project.project import Project
     from napari_semiseg.project.records import ImageItem
@@ -35,14 +38,26 @@ _OLD_KIND = "trust"  # Of runs that began when nothing else was kept.
 class FrozenCorrections:
     """What was said of one image: of two parts that overlap the later one holds."""
 
-    parts: tuple[tuple[Box, Told], ...] = ()
+    parts: tuple[tuple[Box, Told], ...]
 
     def read(self, box: Box) -> Told:
         """What was said of a box inside the image."""
         found = Told.nothing(box.size)
-        for part, told in self.parts:
+        first, end = self._bounds
+        near = ((first < box.end) & (end > box.origin)).all(axis=1)
+        for number in np.flatnonzero(near).tolist():
+            part, told = self.parts[number]
             told.copy_to(found, part, box)
         return found
+
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Where the parts begin and end: a large image may have a thousand of them."""
+        boxes = [part for part, _ in self.parts]
+        return (
+            np.array([box.origin for box in boxes]),
+            np.array([box.end for box in boxes]),
+        )
 
 
 def freeze_corrections(project: Project, item: ImageItem) -> FrozenCorrections | None:
