@@ -40,6 +40,7 @@ class Seen:
     confidence: np.ndarray
     selected: np.ndarray
     kind: np.ndarray | None = None
+    thresholds: tuple[float, float] | None = None
 
 
 class BrightIsObject:
