@@ -44,21 +44,16 @@ def places_of(labels: Labels, ids: Iterable[int]) -> dict[int, Place]:
     }
 
 
-def sizes_of(labels: Labels, ids: list[int]) -> NDArray[np.int64]:
-    """How many pixels each object has, int64 ``(len(ids),)``; ids are ascending."""
-    counts = np.bincount(_dense(labels, ids).ravel(), minlength=len(ids) + 1)
-    sizes: NDArray[np.int64] = counts[1:].astype(np.int64)
-    return sizes
-
-
 def objects_inside(labels: Labels, place: Place) -> list[int]:
     """Ids of the objects that lie in a box by more than half of their pixels."""
     part = labels[place]
-    ids = ids_in(part)
-    if not ids:
-        return []
-    inside, whole = sizes_of(part, ids), sizes_of(labels, ids)
-    return [n for n, i, w in zip(ids, inside, whole, strict=True) if 2 * i > w]
+    found, inside = np.unique(part[part > 0], return_counts=True)
+    wholes = places_of(labels, found.tolist())
+    return [
+        number
+        for number, n_inside in zip(found.tolist(), inside.tolist(), strict=True)
+        if 2 * n_inside > np.count_nonzero(labels[wholes[number]] == number)
+    ]
 
 
 def object_around(labels: Labels, pixel: tuple[int, int]) -> int:
@@ -93,11 +88,10 @@ def widened(place: Place, shape: tuple[int, ...], by: int = 1) -> Place:
 
 def _dense(labels: Labels, ids: list[int]) -> Labels:
     """The image with the ids as 1, 2, ...; all other pixels are 0."""
-    # The last entry of the table is for -1.
-    table = np.zeros(max(int(labels.max(initial=0)), *ids, 0) + 2, np.int32)
+    # Its first entry is for what is no object, its last for all ids above.
+    table = np.zeros(max(ids, default=0) + 2, np.int32)
     table[ids] = np.arange(1, len(ids) + 1)
-    dense: Labels = table[np.maximum(labels, -1)]
-    return dense
+    return table.take(labels, mode="clip")
 
 
 def _bounds(mask: Mask) -> Place | None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_semiseg.viewer.teacher.composing import shown_instances
+from napari_semiseg.viewer.teacher.journal import hull
 from napari_semiseg.viewer.teacher.painting import paint
 from napari_semiseg.viewer.teacher.scene import Outcome
+from napari_semiseg.viewer.teacher.strokes import Stroke
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from napari_semiseg.geometry import Box
     from napari_semiseg.viewer.teacher.acts import Act
     from napari_semiseg.viewer.teacher.scene import Mask, Scene
-    from napari_semiseg.viewer.teacher.strokes import Stroke
+
+_SPARSE = 4  # Boxes that cover less than a quarter of what is around them.
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,7 @@ class ObjectEdit:
 def edit_objects(act: Act, scene: Scene, edits: Iterable[ObjectEdit]) -> Outcome:
     """Do what strokes would; objects decided about become the person's as a whole."""
     reason = None
-    for edit in edits:
+    for edit in _joined(edits):
         for new, old in edit.pieces.items():
             _name_class(act, scene, new, old)
         for number in edit.objects:
@@ -54,6 +60,27 @@ def confirm_background(act: Act, scene: Scene, box: Box, mask: Mask) -> None:
     bare = shown_instances(box, scene.teacher, scene.human) == 0
     undecided = ~scene.human.claimed(box) & ~scene.ground_in_hand(box)
     act.draw(box, mask & bare & undecided, 0)
+
+
+def _joined(edits: Iterable[ObjectEdit]) -> Iterator[ObjectEdit]:
+    """The same edits; those that only erase, near to each other, as one."""
+    erasing = []
+    for edit in edits:
+        if edit.objects or edit.pieces:
+            yield edit
+        else:
+            erasing.append(edit)
+    boxes = [edit.stroke.box for edit in erasing]
+    if not boxes:
+        return
+    around = hull(boxes)
+    if _SPARSE * sum(math.prod(box.size) for box in boxes) < math.prod(around.size):
+        yield from erasing
+        return
+    mask = np.zeros(around.size, bool)
+    for edit in erasing:
+        mask[edit.stroke.box.relative_to(around).slices] |= edit.stroke.mask
+    yield ObjectEdit(Stroke(around, mask, np.zeros(around.size, np.int32)))
 
 
 def _name_class(act: Act, scene: Scene, new: int, old: int) -> None:
