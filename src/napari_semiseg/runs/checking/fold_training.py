@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_semiseg.learning.checkpoint import load_state, save_state
 from napari_semiseg.learning.report import Report
-from napari_semiseg.learning.training import Training
 from napari_semiseg.runs.checking.folds import make_folds
 from napari_semiseg.runs.checking.scoring import score_fold
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.report import PreviewArrays
     from napari_semiseg.learning.settings import Settings
+    from napari_semiseg.learning.training import Training
     from napari_semiseg.learning.training_set import TrainingSet
     from napari_semiseg.runs.checking.folds import Fold
 
@@ -125,11 +124,16 @@ class FoldTraining:
 
     def save_checkpoint(self, path: Path) -> None:
         """Write the training under way, and the scores of those before it."""
+        from napari_semiseg.learning.checkpoint import save_state
+
         state = {"results": self.results, "training": self._training.state()}
         save_state(path, state)
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from `save_checkpoint`."""
+        from napari_semiseg.learning.checkpoint import load_state
+        from napari_semiseg.learning.training import Training
+
         state = load_state(path)
         self.results = list(state["results"])
         known = self.fold.training_set
@@ -139,6 +143,8 @@ class FoldTraining:
         self._batch_scale = self._training.equipment.batch_scale
 
     def _begin(self, device: str | torch.device) -> Training:
+        from napari_semiseg.learning.training import Training
+
         fold = self.fold
         training = Training(fold.training_set, fold.settings, device=device)
         training.equipment.batch_scale = self._batch_scale
