@@ -129,6 +129,7 @@ class FakeTeacher(QObject):
         self.thresholds = Chosen()
         self.rules: dict[str, Any] = {}
         self.shares: tuple[Any, ...] = ()
+        self.conflicts: tuple[Any, ...] = ()
         self.words: Any = None
         self.object_there = 0
         self.ready = window is not None

@@ -579,6 +579,7 @@ def test_a_run_that_ends_brings_its_verdict(desk: Any, project: Project) -> None
         verdict="It is better than the model in use.",
         tuned_on="1 validation tile",
         scores={"validation.f1": 0.5},
+        arm_of=None,
     )
 
     desk.training.ended.emit(view)
@@ -591,7 +592,9 @@ def test_a_run_that_ends_brings_its_verdict(desk: Any, project: Project) -> None
 
 def test_a_failed_run_leaves_the_verdict_as_it_was(desk: Any) -> None:
     before = desk.reviewing.verdict
-    view = SimpleNamespace(accepted=None, verdict=None, tuned_on=None, scores={})
+    view = SimpleNamespace(
+        accepted=None, verdict=None, tuned_on=None, scores={}, arm_of=None
+    )
 
     desk.training.ended.emit(view)
 
@@ -634,7 +637,9 @@ def test_sliders_show_and_change_the_thresholds(
     assert desk.teacher.thresholds == Chosen(0.25, 0.6, 8)
     qtbot.waitUntil(panel.cutting.reset.isEnabled)
     panel.cutting.reset.click()
-    qtbot.waitUntil(lambda: panel.cutting.sliders.foreground.value() == pytest.approx(0.4))
+    qtbot.waitUntil(
+        lambda: panel.cutting.sliders.foreground.value() == pytest.approx(0.4)
+    )
 
 
 def test_showing_thresholds_is_no_choice(panel: ReviewPanel, desk: Any) -> None:

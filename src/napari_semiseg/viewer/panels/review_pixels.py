@@ -108,8 +108,8 @@ class PixelRows(Fold):
         self.kept.setVisible(bool(self.kept.text()))
         self.about.setText(self._about(kept_any=counts, seen=kept is not None))
         self.about.setVisible(bool(self.about.text()))
+        self.slider.show_choice(choice, choosing.value)
         if chooses:
-            self.slider.show_choice(choice, choosing.value)
             untouched = None if choosing.tried is not None else "It is as trained."
             allow(self.reset, untouched)
             allow(self.use, choosing.why_not())
