@@ -5,6 +5,8 @@ Then every doubt of every tile of every other image is compared with the share o
 objects that are wrong (objects found at an IoU of .5 with none of the truth, and those
 of the truth that were not found, by both together with the right ones).
 
+With ``--runs``, models that were trained elsewhere are measured instead.
+
 Weights of the mixture are chosen on the images of even number in each seed; what the
 table says is of the others.
 
@@ -12,7 +14,7 @@ table says is of the others.
     benchmarks/results/queue-signals
 
 where DATA holds ``images/*.tif`` and ``masks/*.tif`` of equal names. Resumable: each
-finished seed is one JSON file.
+finished seed is one JSON file, and a project with its model is used again.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from napari_semiseg.api.doubting import doubts
 from napari_semiseg.api.proposals import Proposals
 from napari_semiseg.files import write_json
 from napari_semiseg.geometry import Box
+from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.project import Project
 from napari_semiseg.runs.doubts import (
     DEFAULT_WEIGHTS,
@@ -46,6 +49,7 @@ from napari_semiseg.runs.doubts import (
     QueueWeights,
     Scale,
 )
+from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.segmentation.matching import match
 
 if TYPE_CHECKING:
@@ -83,7 +87,7 @@ def main() -> None:
     options = _parse()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    for seed in range(options.seeds):
+    for seed in range(len(options.runs) or options.seeds):
         path = options.out / f"{options.method}-{seed}.json"
         if not path.exists():
             write_json(path, measure(options, seed))
@@ -97,7 +101,7 @@ def measure(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     proposals = Proposals(project, "cpu")
     images = []
     for item in project.images:
-        if any((project.folder / "annotations" / item.id).glob("*")):
+        if AnnotationStore(project).tiles(item):
             continue
         found = doubts(proposals, item, options.size)
         truth = tifffile.imread(options.data / "masks" / item.name).astype(np.int32)
@@ -114,11 +118,17 @@ def measure(options: argparse.Namespace, seed: int) -> dict[str, Any]:
 def _trained(options: argparse.Namespace, seed: int) -> Project:
     """A project with a few labelled tiles, and a model that learned from them."""
     folder = options.out / f"project-{options.method}-{seed}"
+    if (folder / "project.json").is_file() and model_in_use(Project.open(folder)):
+        return Project.open(folder)
     shutil.rmtree(folder, ignore_errors=True)
     names = sorted(path.name for path in (options.data / "images").glob("*.tif"))
     rng = np.random.default_rng([seed, 5])
     chosen = sorted(rng.choice(names, options.images, replace=False))
     api.init(folder, [options.data / "images" / name for name in chosen])
+    if options.runs:
+        run = options.runs[seed].resolve()
+        shutil.copytree(run, folder / "runs" / run.name)
+        return Project.open(folder)
     labelled = 0
     for name in rng.permutation(chosen):
         truth = tifffile.imread(options.data / "masks" / name).astype(np.int32)
@@ -301,6 +311,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="runs whose models are measured instead, trained on other images",
+    )
     return parser.parse_args()
 
 

@@ -51,7 +51,7 @@ class QueueWeights:
     """
 
     unsureness: float = 1.0
-    inconsistency: float = 0.5
+    inconsistency: float = 0.0
     instability: float = 1.0
     fragility: float = 1.0
     disagreement: float = 0.5
