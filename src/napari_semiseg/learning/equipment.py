@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_semiseg.learning.sampling import LabelledSampler, UnlabelledSampler
     from napari_semiseg.learning.training_set import Task, TrainingSet
 
+_SMALLEST_BATCH_SCALE = 0.25
+
 
 @dataclass(eq=False)
 class Equipment:
@@ -91,6 +93,20 @@ class Equipment:
         Batch normalisation cannot learn from a batch of one.
         """
         return max(min(wanted, smallest), int(wanted * self.batch_scale))
+
+    def halve_batch(self) -> str | None:
+        """Take smaller batches; returns the sentence to show, None at the minimum."""
+        scale = self.batch_scale / 2
+        if scale < _SMALLEST_BATCH_SCALE:
+            return None
+        self.batch_scale = scale
+        self.network.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return (
+            "The GPU's memory did not suffice: going on with batches "
+            f"{1 / scale:g} times smaller than set."
+        )
 
     @property
     def n_kinds(self) -> int:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semiseg.learning.size_report import SizeReport
-    from napari_semiseg.segmentation.watershed import Thresholds
 
 
 @dataclass(frozen=True)
@@ -100,4 +99,4 @@ class PreviewArrays:
     confidence: NDArray[np.float32]
     selected: NDArray[np.bool_]
     kind: NDArray[np.uint8] | None = None
-    thresholds: Thresholds | None = None
+    thresholds: tuple[float, float] | None = None

@@ -12,8 +12,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-import torch
-
 from napari_semiseg.learning.beginnings import announcements, build, check, equip
 from napari_semiseg.learning.calibration import seconds_of
 from napari_semiseg.learning.checkpoint import load_state, save_state
@@ -34,14 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import torch
+
     from napari_semiseg.geometry import Box, ImageSource
     from napari_semiseg.learning.networks import SegmentationNetwork
     from napari_semiseg.learning.settings import Settings
     from napari_semiseg.learning.stage import PlannedStage, Stage
     from napari_semiseg.learning.stage_work import Part
     from napari_semiseg.learning.training_set import TrainingSet
-
-SMALLEST_BATCH_SCALE = 0.25
 
 
 class Training:
@@ -170,17 +168,7 @@ class Training:
 
     def halve_batch(self) -> str | None:
         """Take smaller batches; returns the sentence to show, None at the minimum."""
-        scale = self.equipment.batch_scale / 2
-        if scale < SMALLEST_BATCH_SCALE:
-            return None
-        self.equipment.batch_scale = scale
-        self.network.zero_grad(set_to_none=True)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return (
-            "The GPU's memory did not suffice: going on with batches "
-            f"{1 / scale:g} times smaller than set."
-        )
+        return self.equipment.halve_batch()
 
     def model(self) -> Model:
         """The best network so far by the validation tiles, else the latest."""
@@ -213,17 +201,11 @@ class Training:
         said = said_of(told, self.equipment.unlabelled.rules, self.device)
         with self.equipment.random.unchanged():
             predictor = self.stages.predictor
-            seen = preview(
-                self.stage,
-                self.device,
-                source,
-                box,
-                said,
-                self.settings.tile_size,
-                image_id,
-            )
-            best_now = self._thresholds.at(predictor, self.settings, self.step)
-            return replace(seen, thresholds=best_now)
+            size = self.settings.tile_size
+            seen = preview(self.stage, self.device, source, box, said, size, image_id)
+            now = self._thresholds.at(predictor, self.settings, self.step)
+            pair = None if now is None else (now.foreground, now.seed)
+            return replace(seen, thresholds=pair)
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that the next step depends on, atomically."""
