@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -293,10 +293,3 @@ class SemisegDock(QWidget):
         if self.desk.training.active is not None or not self.desk.training.has_model:
             return "Train"
         return "Review"
-
-
-def dock_of(viewer: Any) -> SemisegDock | None:
-    """The dock of a viewer, if it is open."""
-    for widget in viewer.window._qt_window.findChildren(SemisegDock):  # noqa: SLF001
-        return widget if isinstance(widget, SemisegDock) else None
-    return None

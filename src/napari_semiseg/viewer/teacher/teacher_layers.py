@@ -107,8 +107,7 @@ class TeacherLayers(QObject):
 
     def set_thresholds(self, foreground: float, seed: float, min_size: int) -> None:
         """Use other thresholds; objects follow in the background, newest wins."""
-        thresholds = Thresholds(foreground, seed)
-        self._work.change_rules(thresholds=thresholds, min_size=min_size)
+        self.set_rules(thresholds=Thresholds(foreground, seed), min_size=min_size)
 
     def set_rules(self, **changes: Any) -> None:
         """How objects are found, and pixels to learn from chosen: fields of `Rules`."""
