@@ -124,6 +124,10 @@ def test_closing_words_of_a_check_are_those_of_its_run(tmp_path: Path) -> None:
     assert "The model is in use now. It is better." in text
     assert "say little about other images" in text
     assert "--cross-validate" not in text
+    assert "--resume" not in text
+    run.update(cross_validate=3, cross_validated=None)
+    text = "\n".join(closing_words(check.record(), check))
+    assert f"--resume {check.id}" in text
 
 
 @pytest.mark.parametrize(

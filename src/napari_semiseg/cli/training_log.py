@@ -87,6 +87,7 @@ def _scores_words(scores: Mapping[str, Any]) -> str:
 def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
     """What came of a run: model, scores, verdict, weights, device."""
     from napari_semiseg.runs.beside import main_run
+    from napari_semiseg.runs.checking.check import check_of
     from napari_semiseg.runs.models import read_card_json
     from napari_semiseg.runs.supervised_arm import compare_with_arm
 
@@ -117,6 +118,10 @@ def closing_words(record: RunRecord, run: RunFolder) -> Iterator[str]:
             )
     used = "The model is in use now." if record.accepted else "It is not in use."
     yield f"{used} {record.verdict or ''}".rstrip()
+    check = check_of(run)
+    if record.cross_validate and record.cross_validated is None and check is not None:
+        place = f"{run.project_folder} --resume {check.id}"
+        yield f"Go on with the cross-validation by: napari-semiseg train {place}"
     if found := compare_with_arm(run):
         yield found.sentence
     elif record.compare:
