@@ -230,7 +230,8 @@ def _thresholds(scores: Mapping[str, Any]) -> Markup:
 
 def _round_row(one: Round) -> tuple[object, ...]:
     minutes = "-" if one.minutes is None else f"{one.minutes:.0f}"
-    fate = "in use" if one.in_use else "" if one.accepted else "not taken"
+    fates = {True: "", False: "not taken", None: "not decided yet"}
+    fate = "in use" if one.in_use else fates[one.accepted]
     doubt = "" if one.validated else " (not validated)"
     on = f"{one.measured_on or '-'}{doubt}"
     counts = ("-" if n is None else n for n in (one.tiles, one.objects))
