@@ -15,8 +15,10 @@ from napari_semiseg.project.project import Project
 from napari_semiseg.project.reviews import (
     ReviewProgress,
     ReviewStore,
+    Standing,
     minutes_words,
     progress,
+    standings,
 )
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ def test_a_verdict_or_a_finished_tile_makes_an_image_reviewed(
     assert progress(project) == ReviewProgress(2, 4, 14.0, 0)
     project.set_role(fourth, "test")
     assert progress(project).words == "2 of 3 images reviewed, 14 min"
+    some = standings(project, {second.id, fourth.id})
+    assert some == {second.id: Standing(True, 0)}
 
 
 def test_a_tile_needs_work_until_it_is_finished_or_gone(project: Project) -> None:

@@ -16,7 +16,7 @@ from napari_semiseg.project.migrations import read_record
 from napari_semiseg.project.records import FrozenRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from napari_semiseg.project.project import Project
@@ -183,15 +183,22 @@ def standing(tiles: Sequence[TileRecord], reviews: Iterable[TileReview]) -> Stan
     return Standing(reviewed, needs_work)
 
 
-def standings(project: Project) -> dict[str, Standing]:
+def standings(
+    project: Project, image_ids: Collection[str] | None = None
+) -> dict[str, Standing]:
     """How far the review of each image is, by its id; none for testing.
 
     Labels or verdicts that cannot be read count as none: who shows them says so.
+
+    Parameters
+    ----------
+    image_ids
+        Of these images alone; None: of all.
     """
     tiles, reviews = AnnotationStore(project), ReviewStore(project)
     found = {}
     for item in project.images:
-        if item.role == "test":
+        if item.role == "test" or (image_ids is not None and item.id not in image_ids):
             continue
         try:
             found[item.id] = standing(tiles.tiles(item), reviews.reviews(item))

@@ -54,6 +54,7 @@ class ReviewBook(QObject):
         self.progress: ReviewProgress | None = None
         self._standings: dict[str, Standing] = {}
         self._notes = _Notes()
+        self._dirty: set[str] | None = None  # Images to count anew; None: all.
         self._judging = False
         self._tile: Box | None = None  # Is being accepted.
         self._soon = QTimer(self)
@@ -64,16 +65,15 @@ class ReviewBook(QObject):
     def close(self) -> None:
         """Note no more, and let go of the others."""
         self._soon.stop()
-        self._desk.background.forget("review progress")
         for signal, slot in self._connections():
             signal.disconnect(slot)
 
     def _connections(self) -> list[tuple[Any, Callable[..., object]]]:
         desk = self._desk
         return [
-            (self._soon.timeout, self.count),
+            (self._soon.timeout, self._count),
             (desk.session.project_changed, self._on_project),
-            (desk.session.images_changed, self.count_soon),
+            (desk.session.images_changed, self._count_all),
             (desk.session.image_changed, self._on_image),
             (desk.session.tiles_changed, self._on_tiles),
             (desk.session.corrected, self._on_corrected),
@@ -101,17 +101,25 @@ class ReviewBook(QObject):
         """Note as accepted a tile of the image in view as soon as it is finished."""
         self._tile = box
 
-    def count_soon(self, *_what: object) -> None:
-        """Count anew what was reviewed."""
+    def _count_all(self) -> None:
+        self._dirty = None
         self._soon.start(_SOON)
 
-    def count(self) -> None:
-        """Count anew what was reviewed, beside the viewer."""
+    def _count_soon(self, *image_ids: str) -> None:
+        if self._dirty is not None:
+            self._dirty |= set(image_ids)
+        self._soon.start(_SOON)
+
+    def _count(self) -> None:
+        """Look at what has changed, beside the viewer."""
         project = self._desk.session.project
-        if project is not None:
-            self._desk.background.submit(
-                partial(standings, project), self._know, topic="review progress"
-            )
+        if project is None:
+            return
+        dirty, self._dirty = self._dirty, set()
+        self._desk.background.submit(
+            partial(standings, project, dirty),
+            partial(self._know, project, dirty is None),
+        )
 
     def _note(self, image_id: str, box: Box, state: ReviewState | None) -> None:
         session, teacher = self._desk.session, self._desk.looking.teacher
@@ -143,7 +151,7 @@ class ReviewBook(QObject):
             if session.item.id == image_id and finished:
                 self._tile = None
                 self._note(image_id, box, "accepted")
-        self.count_soon()
+        self._count_soon(image_id)
 
     def _is_finished(self, item: ImageItem, box: Box) -> bool:
         try:
@@ -153,8 +161,8 @@ class ReviewBook(QObject):
         return any(tile.finished and tile.box == box for tile in tiles)
 
     def _on_saved(self, _time: float) -> None:
-        if self._notes.take_written():
-            self.count_soon()
+        if written := self._notes.take_written():
+            self._count_soon(*written)
 
     def _on_image(self) -> None:
         self._tile = None
@@ -162,12 +170,16 @@ class ReviewBook(QObject):
     def _on_project(self) -> None:
         self._notes, self._standings, self.progress = _Notes(), {}, None
         self._tile = None
-        self._desk.background.forget("review progress")
         self.changed.emit()
-        self.count()
+        self._dirty = None
+        self._count()
 
-    def _know(self, found: dict[str, Standing]) -> None:
-        self._standings = found
+    def _know(
+        self, project: Project, everything: bool, found: dict[str, Standing]
+    ) -> None:
+        if project is not self._desk.session.project:
+            return
+        self._standings = found if everything else {**self._standings, **found}
         self._tell()
 
     def _tell(self) -> None:
@@ -186,7 +198,7 @@ class _Notes:
 
     def __init__(self) -> None:
         self._by_image: dict[str, dict[Box, ReviewState | None]] = {}
-        self._written = False
+        self._written: set[str] = set()
         self._lock = threading.Lock()
 
     def put(self, image_id: str, box: Box, state: ReviewState | None) -> None:
@@ -194,10 +206,10 @@ class _Notes:
         with self._lock:
             self._by_image.setdefault(image_id, {})[box] = state
 
-    def take_written(self) -> bool:
-        """Whether anything was written since the last call."""
+    def take_written(self) -> set[str]:
+        """Ids of the images of which anything was written since the last call."""
         with self._lock:
-            written, self._written = self._written, False
+            written, self._written = self._written, set()
             return written
 
     def copied(
@@ -216,7 +228,7 @@ class _Notes:
                     self._by_image[item.id] = {**taken, **newer}
                 raise
             with self._lock:
-                self._written = True
+                self._written.add(item.id)
 
         return write
 
