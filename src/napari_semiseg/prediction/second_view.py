@@ -88,18 +88,21 @@ def change_by_other(
     found: Prediction,
     progress: Callable[[int, int], None] | None = None,
 ) -> Difference:
-    """Compare what a model found in a whole image with what another finds in it."""
+    """Compare what a model found in a whole image with what another finds in it.
+
+    Pixels only: the objects of the other are not cut out.
+    """
 
     def view(
         box: Box, report: Callable[[int, int], None] | None
     ) -> NDArray[np.float32]:
         return other.probability(source, box, progress=report)
 
-    return _compare(other, found, view, progress)
+    return _compare(None, found, view, progress)
 
 
 def _compare(
-    predictor: Predictor,
+    predictor: Predictor | None,
     found: Prediction,
     view: Callable[[Box, Callable[[int, int], None] | None], NDArray[np.float32]],
     progress: Callable[[int, int], None] | None,
@@ -119,7 +122,7 @@ def _compare(
             found.probability[inside],
             seen,
             found.instances[box.slices],
-            predictor.instances(seen),
+            None if predictor is None else predictor.instances(seen),
         )
         pieces.append((box, piece))
     return join(pieces, shape)

@@ -66,15 +66,21 @@ def difference(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     first_objects: NDArray[np.int32],
-    second_objects: NDArray[np.int32],
+    second_objects: NDArray[np.int32] | None,
 ) -> Difference:
-    """Compare two views, class probabilities ``(K, *S)`` and objects ``(*S)``."""
+    """Compare two views, class probabilities ``(K, *S)`` and objects ``(*S)``.
+
+    Without objects of the second view, there are no changes of objects.
+    """
     pixels = np.zeros(first.shape[1:], np.float32)
     for one, other in zip(first, second, strict=True):  # Saves memory: plane by plane.
         pixels += np.abs(one - other)
     pixels /= 2
     foreground = 1 - np.minimum(first[0], second[0])
-    objects = object_changes(first_objects, second_objects)
+    if second_objects is None:
+        objects = Changes(np.zeros((0, pixels.ndim)), np.zeros(0))
+    else:
+        objects = object_changes(first_objects, second_objects)
     return Difference(pixels, foreground.astype(np.float32), objects)
 
 
