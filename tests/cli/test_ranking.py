@@ -18,6 +18,7 @@ from napari_semiseg.learning.model import STUDENT_FILE
 from napari_semiseg.learning.report import ImageReliability
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.project import Project
+from napari_semiseg.project.reviews import ReviewStore
 from napari_semiseg.runs.chosen_thresholds import choose_thresholds
 from napari_semiseg.runs.reliability import write_reliability
 from napari_semiseg.segmentation.watershed import Thresholds
@@ -186,6 +187,20 @@ def test_each_image_comes_with_its_most_doubtful_free_tile(trained: Path) -> Non
     listed = free.as_dict()
     assert listed["box"] == [list(free.box.origin), list(free.box.size)]
     json.dumps(listed)
+
+
+def test_a_tile_that_was_reviewed_is_not_proposed_again(trained: Path) -> None:
+    project = Project.open(trained)
+    item = project.image("cells1")
+    first = api.rank(trained)[0]
+    assert first.box is not None
+
+    ReviewStore(project).note(item, first.box, "needs work")
+    assert api.rank(trained)[0].box == first.box
+
+    ReviewStore(project).note(item, first.box, "accepted")
+    after = {one.name: one.box for one in api.rank(trained)}["cells1.tif"]
+    assert after != first.box
 
 
 def test_the_student_of_the_training_is_asked_too(trained: Path) -> None:

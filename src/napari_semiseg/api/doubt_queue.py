@@ -11,6 +11,7 @@ from napari_semiseg.api.ranked_image import RankedImage
 from napari_semiseg.errors import SemisegError
 from napari_semiseg.project.annotations import AnnotationStore
 from napari_semiseg.project.object_size import estimate_object_size, suggest_tile_size
+from napari_semiseg.project.reviews import ReviewStore
 from napari_semiseg.runs.doubts import ImageDoubts, QueueWeights, Scale, in_order
 from napari_semiseg.runs.outside import outside
 from napari_semiseg.runs.reasons import Known, reason_of
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from napari_semiseg.runs.doubts import Placed
     from napari_semiseg.runs.outside import Outside
 
-_TAKEN = 0.25  # A tile with this share of finished ones is no longer proposed.
+# A tile of which this share was finished or reviewed is no longer proposed.
+_TAKEN = 0.25
 
 
 class DoubtQueue:
@@ -56,6 +58,10 @@ class DoubtQueue:
         tiles = {item.id: store.tiles(item) for item in project.images}
         self._finished = {
             key: [tile.box for tile in of if tile.finished] for key, of in tiles.items()
+        }
+        self._taken = {
+            item.id: [*self._finished[item.id], *_reviewed(project, item)]
+            for item in images
         }
         self._side = _side(project, [tile.box for of in tiles.values() for tile in of])
         self._reliability = read_reliability(proposals.run)
@@ -125,7 +131,7 @@ class DoubtQueue:
             of_image["unreliability"] = 1 - one.reliability
         if one.outside is not None:
             of_image["outside"] = one.outside
-        taken = self._finished[one.image_id]
+        taken = self._taken[one.image_id]
         free = [
             i for i, box in enumerate(found.tiles.boxes) if not _covered(box, taken)
         ]
@@ -158,6 +164,15 @@ class DoubtQueue:
                 except (SemisegError, MemoryError):
                     continue  # Then others may be like it; nothing worse.
         return looks
+
+
+def _reviewed(project: Project, item: ImageItem) -> list[Box]:
+    """What a person has judged already, and did not put off."""
+    try:
+        reviews = ReviewStore(project).reviews(item)
+    except SemisegError:  # Then a tile may be proposed twice; nothing worse.
+        return []
+    return [one.box for one in reviews if one.state != "needs work"]
 
 
 def _side(project: Project, boxes: Sequence[Box]) -> int:

@@ -32,8 +32,8 @@ class RankedImage:
         How well several stages of the training of the model in use agreed on it, 0 to
         1. None: that training compared no images, or not this one, or saw no object.
     box
-        The tile of it that is most worth a look. None: no tile is left that is not
-        finished, or it could not be predicted.
+        The tile of it that is most worth a look. None: all tiles are finished or
+        reviewed, or it could not be predicted.
     inconsistency
         How far its probabilities change when the image is turned, 0 to 1.
     instability
