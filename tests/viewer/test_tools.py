@@ -147,6 +147,24 @@ def test_a_line_cuts_an_object_of_the_tile(desk: Desk, hands: Hands) -> None:
     assert np.array_equal(tile(desk), before)
 
 
+def test_a_line_is_seen_while_it_is_dragged(
+    desk: Desk, hands: Hands, qtbot: QtBot
+) -> None:
+    desk.tools.take("split")
+    start, end = hands.on_canvas((25, 40)), hands.on_canvas((60, 40))
+    hands.send(hands.MOVE, start, pressed=False)
+    hands.send(hands.PRESS, start, pressed=True)
+
+    def drawn() -> bool:
+        hands.send(hands.MOVE, end, pressed=True)
+        rubber = desk.tools._gestures._rubber
+        return rubber is not None and not rubber.isHidden()
+
+    qtbot.waitUntil(drawn)
+    hands.send(hands.RELEASE, end, pressed=False)
+    assert desk.tools._gestures._rubber.isHidden()
+
+
 def test_a_click_takes_an_object_in_pieces_apart(
     desk: Desk, hands: Hands, said: list[str]
 ) -> None:

@@ -95,6 +95,8 @@ class Gestures(QObject):
     def _press(self, viewer: Viewer, event: Any) -> Iterator[None]:
         if event.button not in (1, None) or event.modifiers:
             return
+        if viewer.dims.ndisplay != 2:  # Places on the screen are none in the image.
+            return
         if self._resting.disturbed:
             self._resting.forget()
             # Not from within the list of those who listen to this very click.
