@@ -319,6 +319,13 @@ def test_the_tools_and_the_clicks_of_review_make_way_for_each_other(desk: Desk) 
     assert desk.tools.active == "grow"
 
 
+def test_escape_puts_the_clicks_of_review_away_too(desk: Desk, hands: Hands) -> None:
+    desk.viewer.layers.selection.active = desk.viewer.layers["instances"]
+    desk.reviewing.tool.take("reject")
+    hands.key("Escape")
+    assert desk.reviewing.tool.clicking is None
+
+
 def test_a_read_only_project_stays_as_it_is(
     desk: Desk, hands: Hands, said: list[str]
 ) -> None:
