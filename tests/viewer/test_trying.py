@@ -15,6 +15,9 @@ from napari_semiseg.learning.filters import make_filter
 from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.learning.pixel_choice import pixel_choice
 from napari_semiseg.learning.pseudo_labels import PseudoLabels
+from napari_semiseg.learning.said import LabelRules, said_of
+from napari_semiseg.learning.told import Told
+from napari_semiseg.project.owners import Owner
 from napari_semiseg.segmentation.selecting import Selecting
 from napari_semiseg.segmentation.trust import Trust, apply_trust
 from napari_semiseg.viewer.teacher import teacher_job
@@ -66,6 +69,36 @@ def test_the_mask_is_the_one_the_loss_would_use(kind: str, value: float) -> None
     expected = in_training(value, kind, view.human.own.trust)
     assert np.array_equal(view.shown.trusted == Trust.TRUSTED, expected)
     assert 0 < expected.mean() < 1
+
+
+@pytest.mark.parametrize("mode", ["inner", "outer"])
+def test_a_persons_pixels_count_as_they_do_in_the_loss(mode: Any) -> None:
+    view = make_view()
+    view.rules = Rules(boundary_mode=mode)
+    see(view, unsure())
+    view.stroke("instances", dab(50, 90, 8, 500))
+    view.stroke("instances", dab(20, 100, 4, 0))
+    view.stroke("instances", dab(80, 60, 5, -1))
+    view.stroke("label", dab(85, 115, 4, 1))
+    view.stroke("trusted", dab(50, 90, 3, Trust.NOT_TRUSTED))  # Labelled all the same.
+
+    see(view, None, replace(view.rules, selecting=Selecting(left_out=0.4)))
+
+    own = view.human.own
+    told = Told(
+        np.where(own.owners == Owner.IGNORED, -1, own.instances),
+        (own.owners >= Owner.ACCEPTED) & (own.owners != Owner.IGNORED),
+        own.classes,
+        own.owners == Owner.ACCEPTED,
+        np.zeros_like(own.trust),
+        own.trust,
+    )
+    said = said_of(told, LabelRules("instances", mode), torch.device("cpu"))
+    kept = torch.from_numpy(in_training(0.4, "percentile", np.zeros_like(own.trust)))
+    expected = said.selected(kept[None])[0].numpy()
+    assert np.array_equal(view.shown.trusted == Trust.TRUSTED, expected)
+    assert said.known.any()
+    assert said.ignored.any()
 
 
 def test_the_own_choice_comes_back() -> None:

@@ -60,7 +60,7 @@ def compose(
     return Shown(
         instances,
         shown_label(box, teacher, human, rules),
-        shown_trust(box, teacher, human),
+        shown_trust(box, teacher, human, rules),
         _owners(box, instances, human),
     )
 
@@ -105,6 +105,30 @@ def shown_label(
 ) -> NDArray[np.uint8]:
     """Classes, uint8 ``(*box.size)``: given by pixel, by object, by the teacher."""
     found = teacher.label[teacher.here(box)].copy()
+    _lay_said(found, box, human, rules)
+    return found
+
+
+def shown_trust(
+    box: Box, teacher: TeacherPlanes, human: HumanPlanes, rules: Rules
+) -> NDArray[np.uint8]:
+    """Whether pixels are trusted, uint8 ``(*box.size)``, values of `Trust`."""
+    found = teacher.in_loss[teacher.here(box)].astype(np.uint8)
+    said = human.own.trust[human.here(box)]
+    np.copyto(found, said, where=said != Trust.UNSET)
+    if teacher.tried is not None:
+        # As the loss does, which the teacher's own answer has gone through already.
+        classes = np.full(box.size, UNSET_CLASS, np.uint8)
+        _lay_said(classes, box, human, rules)
+        found[classes != UNSET_CLASS] = Trust.TRUSTED
+        found[human.instances(box) < 0] = Trust.UNSET
+    return found
+
+
+def _lay_said(
+    found: NDArray[np.uint8], box: Box, human: HumanPlanes, rules: Rules
+) -> None:
+    """Classes of pixels that a person decided about; in place."""
     if rules.task == "semantic":
         _lay_kinds(found, box, human)
     else:
@@ -112,17 +136,6 @@ def shown_label(
     given = human.classes(box)
     wins = (given != UNSET_CLASS) & ~human.ground(box)
     np.copyto(found, given, where=wins)
-    return found
-
-
-def shown_trust(
-    box: Box, teacher: TeacherPlanes, human: HumanPlanes
-) -> NDArray[np.uint8]:
-    """Whether pixels are trusted, uint8 ``(*box.size)``, values of `Trust`."""
-    found = teacher.in_loss[teacher.here(box)].astype(np.uint8)
-    said = human.own.trust[human.here(box)]
-    np.copyto(found, said, where=said != Trust.UNSET)
-    return found
 
 
 def _lay_targets(

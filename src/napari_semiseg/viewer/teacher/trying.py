@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_semiseg.viewer.teacher.journal import hull
 from napari_semiseg.viewer.teacher.teacher_planes import known_box
 
@@ -34,7 +36,9 @@ def with_trial(
         if planes.tried is None:
             return planes, region
         return replace(planes, tried=None), changed
+    # Not the label that is shown: a person's classes are no matter of confidence.
+    label = planes.probability.argmax(0).astype(np.uint8)
     tried = rules.selecting.select(
-        planes.label, planes.confidence, len(planes.probability), planes.known
+        label, planes.confidence, len(planes.probability), planes.known
     )
     return replace(planes, tried=tried & planes.known), changed
