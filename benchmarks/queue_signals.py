@@ -103,7 +103,7 @@ def measure(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     for item in project.images:
         if AnnotationStore(project).tiles(item):
             continue
-        found = doubts(proposals, item, options.size)
+        found = doubts(proposals, item, options.size, ask_student=True)
         truth = tifffile.imread(options.data / "masks" / item.name).astype(np.int32)
         boxes = [*found.tiles.boxes, Box.whole(item.shape)]
         wrong, objects = _judge(proposals.instances(item), truth, boxes)

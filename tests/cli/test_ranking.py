@@ -203,14 +203,17 @@ def test_a_tile_that_was_reviewed_is_not_proposed_again(trained: Path) -> None:
     assert after != first.box
 
 
-def test_the_student_of_the_training_is_asked_too(trained: Path) -> None:
+def test_the_student_of_the_training_is_asked_if_that_counts(trained: Path) -> None:
     run = Proposals(Project.open(trained)).run
-    assert all(0 <= one.disagreement < 1 for one in api.rank(trained))
+    assert all(one.disagreement is None for one in api.rank(trained))
+    asked = QueueWeights(disagreement=1.0)
+    assert all(0 <= one.disagreement < 1 for one in api.rank(trained, weights=asked))
     (run.model / STUDENT_FILE).unlink()
     for path in (trained / "predictions").glob("*/*.json"):
         path.unlink()
 
-    assert all(one.disagreement is None for one in api.rank(trained))
+    ranked = api.rank(trained, weights=asked)
+    assert all(one.disagreement is None for one in ranked)
 
 
 def test_doubts_stored_in_another_way_are_found_anew(

@@ -54,6 +54,7 @@ class DoubtQueue:
         weights: QueueWeights,
     ) -> None:
         self._project, self._proposals, self._weights = project, proposals, weights
+        self._ask_student = weights.disagreement > 0
         store = AnnotationStore(project)
         tiles = {item.id: store.tiles(item) for item in project.images}
         self._finished = {
@@ -73,10 +74,15 @@ class DoubtQueue:
         self.as_looked_at = sorted(
             images,
             key=lambda item: (
-                known_doubts(proposals, item, self._side) is None,
+                self._known(item) is None,
                 item.role == "test",
                 bool(self._finished[item.id]),
             ),
+        )
+
+    def _known(self, item: ImageItem) -> Doubted | None:
+        return known_doubts(
+            self._proposals, item, self._side, ask_student=self._ask_student
         )
 
     def look(self, item: ImageItem, show: Progress) -> RankedImage:
@@ -93,7 +99,13 @@ class DoubtQueue:
             reason="cannot be predicted",
         )
         try:
-            found = doubts(self._proposals, item, self._side, show.tiles)
+            found = doubts(
+                self._proposals,
+                item,
+                self._side,
+                show.tiles,
+                ask_student=self._ask_student,
+            )
         except MemoryError:
             one = replace(one, problem=memory_sentence(item.name))
         except SemisegError as error:

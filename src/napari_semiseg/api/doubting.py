@@ -70,7 +70,9 @@ class Doubted:
     tiles: ImageDoubts = field(compare=False)
 
 
-def known_doubts(proposals: Proposals, item: ImageItem, side: int) -> Doubted | None:
+def known_doubts(
+    proposals: Proposals, item: ImageItem, side: int, *, ask_student: bool = False
+) -> Doubted | None:
     """What is stored of an image for tiles of this side; None: nothing that counts."""
     # A damaged file is as good as none: the image can be predicted again.
     with contextlib.suppress(
@@ -79,7 +81,9 @@ def known_doubts(proposals: Proposals, item: ImageItem, side: int) -> Doubted | 
         notes = proposals.notes(item)
         kept = notes[_FIELD]
         if (kept["version"], kept["side"]) == (_VERSION, side):
-            return _of_json(item.id, notes, kept)
+            known = _of_json(item.id, notes, kept)
+            asked = not ask_student or "disagreement" in known.whole
+            return known if asked or proposals.student is None else None
     return None
 
 
@@ -88,18 +92,21 @@ def doubts(
     item: ImageItem,
     side: int,
     progress: Report | None = None,
+    *,
+    ask_student: bool = False,
 ) -> Doubted:
-    """What the model is in doubt of; found by up to three predictions unless stored.
+    """What the model is in doubt of; found by two predictions unless stored.
 
-    One of the image, one of the image turned by a quarter, and one by the student of
-    the model's training, where that is kept.
+    One of the image, and one of the image turned by a quarter.
 
     Parameters
     ----------
     side
         Of the tiles, px.
+    ask_student
+        Predict once more by the student of the model's training, where that is kept.
     """
-    known = known_doubts(proposals, item, side)
+    known = known_doubts(proposals, item, side, ask_student=ask_student)
     if known is not None:
         return known
     # Here, for these need torch.
@@ -109,7 +116,7 @@ def doubts(
     )
 
     source = proposals.source(item)
-    student = proposals.student
+    student = proposals.student if ask_student else None
     stages = _Stages(progress, 2 if student is None else 3)
     found = proposals.predict(item, stages.next())
     turned = change_when_turned(proposals.predictor, source, found, stages.next())

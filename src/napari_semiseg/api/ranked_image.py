@@ -43,8 +43,8 @@ class RankedImage:
         How far its objects change when the thresholds are shifted, 0 to 1. None: a
         model of classes of pixels has none.
     disagreement
-        How far the probabilities of teacher and student differ, 0 to 1. None: the run
-        kept no student.
+        How far the probabilities of teacher and student differ, 0 to 1. None: the
+        student was not asked, since its word has no weight, or the run kept none.
     outside
         How far its regions lie outside their expected sizes, relative to the bound that
         is missed; 0: inside. None: the run expects no sizes of it.
