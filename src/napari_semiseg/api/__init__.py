@@ -30,7 +30,7 @@ from napari_semiseg.api.outputs import (
     WrittenImage,
 )
 from napari_semiseg.api.predicting import predict
-from napari_semiseg.api.ranking import RankedImage, rank
+from napari_semiseg.api.ranking import QueueWeights, RankedImage, rank
 from napari_semiseg.api.reporting import report
 from napari_semiseg.api.rounds import (
     ImageChanges,
@@ -60,6 +60,7 @@ __all__ = [
     "ObjectOptions",
     "OutputReport",
     "Progress",
+    "QueueWeights",
     "RankedImage",
     "RoundComparison",
     "RunOverview",
