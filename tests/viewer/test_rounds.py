@@ -9,26 +9,33 @@ import numpy as np
 import pytest
 from desk_fakes import finished_run
 from hands import Hands
+from projects import make_project
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from rig import SHAPE, WHOLE, saved
 
+from napari_semiseg import api
+from napari_semiseg.geometry import Box
 from napari_semiseg.project.owners import Owner
 from napari_semiseg.runs.chosen_thresholds import choose_thresholds
 from napari_semiseg.runs.models import model_in_use
 from napari_semiseg.segmentation.changes import GAINED, LOST, SPLIT
 from napari_semiseg.segmentation.watershed import Thresholds
 from napari_semiseg.viewer.canvas import camera_of
+from napari_semiseg.viewer.opening import add_dock
 from napari_semiseg.viewer.own_layers import use_of
 from napari_semiseg.viewer.rounds.change_layers import DIFFERENCES, OTHER_ROUND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from pytestqt.qtbot import QtBot
     from rig import Rig
 
     from napari_semiseg.viewer.dock import SemisegDock
 
-SLOW = 30_000  # Milliseconds: processes start on a busy computer.
+SLOW = 90_000  # Milliseconds: processes start on a busy computer.
 # Outside the labelled tile (0 to 48).
 BOTH, LOST_ONE, SPLIT_ONE, NEW = (60, 10), (60, 40), (60, 80), (20, 80)
 
@@ -217,11 +224,15 @@ def test_differences_follow_the_round_in_view_and_the_thresholds(
 
     look_at(dock, runs[0], qtbot)
     qtbot.waitUntil(lambda: comparing.result is not None, timeout=SLOW)
-    assert (comparing.other.number, comparing.result.before) == (3, runs[0].id) or (
-        comparing.other.number,
-        comparing.result.before,
-    ) == (2, runs[0].id)
+    assert (comparing.other.number, comparing.result.before) == (3, runs[0].id)
 
+    rows(dock).other.setCurrentIndex(rows(dock).other.findData(runs[1].id))
+    rows(dock).other.activated.emit(rows(dock).other.currentIndex())
+    qtbot.waitUntil(
+        lambda: comparing.result is not None and comparing.result.after == runs[1].id,
+        timeout=SLOW,
+    )
+    assert comparing.result.changes.counts()["split"] == 1
     rows(dock).other.setCurrentIndex(rows(dock).other.findData(third.id))
     rows(dock).other.activated.emit(rows(dock).other.currentIndex())
     qtbot.waitUntil(
@@ -274,10 +285,14 @@ def test_a_held_key_shows_the_other_round_in_the_same_colours(
     instances = layer(ready, "instances")
     before = instances.data.copy()
 
+    assert not layer(ready, OTHER_ROUND).visible
     hold_key(ready)
 
     other = layer(ready, OTHER_ROUND)
     assert other.visible and not instances.visible
+    # Outlines keep their colours.
+    order = list(ready.desk.viewer.layers)
+    assert order.index(layer(ready, DIFFERENCES)) > order.index(other)
     y, x = np.array(BOTH) + 4 - ready.desk.rounds.comparing.result.box.origin
     assert other.data[y, x] == shown_at(ready, BOTH)
     y, x = np.array(LOST_ONE) + 4 - ready.desk.rounds.comparing.result.box.origin
@@ -380,3 +395,44 @@ def test_thresholds_of_each_round_are_in_force(
     found = compare(dock, qtbot)
 
     assert found.changes.counts()["gained"] == 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_models_that_were_trained_are_told_apart_as_on_the_command_line(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, qtbot: QtBot
+) -> None:
+    tile = (Box((0, 0), (96, 64)), "training")
+    project = make_project(tmp_path / "p", {0: [tile]})
+    settings = {
+        "tile_size": 32,
+        "minimum_size": 4,
+        "supervised": {"batch": 2, "learning_rate": 3e-3},
+        "network": {"encoder": "mobilenet_v2", "weights": "none"},
+    }
+    for steps in (12, 60):
+        record = api.train(
+            project, method="supervised", steps=steps, settings=settings, device="cpu"
+        )
+        assert record.state == "finished"
+    counts = api.compare_rounds(project, 1, 2, ["cells0"], device="cpu").images[0]
+    dock = add_dock(make_napari_viewer(show=True))
+    desk = dock.desk
+    with qtbot.waitSignal(desk.images.shown, timeout=SLOW):
+        dock.open_project(project.folder)
+    dock.open_step("Review")
+    qtbot.waitUntil(lambda: len(desk.rounds.book.rounds) == 2, timeout=SLOW)
+    rows(dock).set_open(True)
+    qtbot.waitUntil(lambda: desk.teacher.known_in(WHOLE), timeout=10 * SLOW)
+    desk.rounds.book.look_at(api.rounds(project)[0].run)
+    qtbot.waitUntil(lambda: desk.rounds.book.elsewhere is not None)
+
+    desk.rounds.comparing.set_on(True)
+    qtbot.waitUntil(lambda: desk.rounds.comparing.result is not None, timeout=10 * SLOW)
+
+    found = desk.rounds.comparing.result
+    assert found.box == WHOLE
+    expected = {name: getattr(counts, name) for name in found.changes.counts()}
+    assert found.changes.counts() == expected
+    assert sum(expected.values()) > 3
+    qtbot.waitUntil(lambda: layer(dock, DIFFERENCES) is not None)

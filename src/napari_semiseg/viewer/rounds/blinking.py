@@ -107,6 +107,9 @@ class Blinking:
 
     def _keep(self, objects: NDArray[np.int32]) -> None:
         self._objects = objects
+        if self._of is not None:  # Made now, a key shows it in a moment.
+            place = self._desk.session.placement
+            self._layer.show(objects, place, self._of.box)
         self._comparing.changed.emit()
 
     def _with_own(

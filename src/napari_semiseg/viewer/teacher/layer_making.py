@@ -35,7 +35,7 @@ EDITABLE: tuple[Painted, ...] = ("instances", "label", "trusted")
 """The planes that can be painted on."""
 
 _OPACITY = {"instances": 0.5, "label": 0.5, "trusted": 0.35, "owners": 0.5}
-_ON_TOP = ("tiles", "annotation")  # Uses of layers that lie above these.
+_ON_TOP = ("tiles", "annotation", "differences")  # Uses of layers that lie above these.
 _FEW = 32_768  # Pixels up to which writing them one by one is the faster way.
 
 
