@@ -147,7 +147,9 @@ def test_a_run_that_trains_brings_its_ranking_at_once(
     # Its model was not taken: what the other one's training found holds again.
     desk.training.show(None)
     desk.training.ended.emit(
-        SimpleNamespace(accepted=None, verdict=None, tuned_on=None, scores={})
+        SimpleNamespace(
+            accepted=None, verdict=None, tuned_on=None, scores={}, arm_of=None
+        )
     )
     qtbot.waitUntil(lambda: order(desk, project)[0] == "cells1.tif")
 
