@@ -127,6 +127,7 @@ def shown_at(dock: SemisegDock, pixel: tuple[int, int]) -> int:
 def compare(dock: SemisegDock, qtbot: QtBot) -> Any:
     comparing = dock.desk.rounds.comparing
     if not comparing.on:
+        qtbot.waitUntil(rows(dock).outline.isEnabled)
         QTest.mouseClick(rows(dock).outline, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: comparing.result is not None, timeout=SLOW)
     return comparing.result
