@@ -27,15 +27,17 @@ def test_filling_leaves_what_is_painted_and_what_was_looked_at() -> None:
 
     filled = fill_unlabelled(labels, proposal, looked_at)
 
-    # 5 lies under 3; of 9 half is left, of 7 all but one pixel.
+    # 5 lies under 3; of 9 half is lost, of 7 one pixel.
     assert (
         filled.tolist()
         == grid("""
         3 3 0 4 4 4
         3 3 0 4 4 4
-        0 0 5 0 0 -1
+        0 0 0 0 0 -1
     """).tolist()
     )
+    half = fill_unlabelled(labels, proposal, looked_at, overlap=0.5)
+    assert half[2].tolist() == [0, 0, 5, 0, 0, -1]
     assert filled.dtype == np.int32
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semiseg.project.owners import merge
+from napari_semiseg.project.owners import OVERLAP, merge
 from napari_semiseg.segmentation.classes import split_components
 from napari_semiseg.viewer.colours import free_numbers
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def fill_unlabelled(
-    labels: Labels, proposal: Labels, looked_at: NDArray[np.bool_]
+    labels: Labels,
+    proposal: Labels,
+    looked_at: NDArray[np.bool_],
+    overlap: float = OVERLAP,
 ) -> Labels:
     """Put proposed objects where nobody has said anything yet.
 
@@ -27,15 +30,18 @@ def fill_unlabelled(
         int32 ``(*S)``: 0 unlabelled or no object, -1 ignore, ids >= 1.
     looked_at
         bool ``(*S)``: where 0 means that there is no object.
+    overlap
+        How much of a proposed object may be lost, see `owners.merge`.
 
     Returns
     -------
     NDArray[np.int32]
-        ``(*S)``: ``labels``, and the proposal's objects under new numbers; those mostly
-        covered by ``labels`` are left out.
+        ``(*S)``: ``labels``, and the proposal's objects under new numbers; those that
+        ``labels`` covers too far are left out.
     """
     top = max(int(labels.max(initial=0)), 0)
-    merged = merge(labels, proposal, looked_at | (labels != 0)).instances
+    decided = looked_at | (labels != 0)
+    merged = merge(labels, proposal, decided, overlap=overlap).instances
     return _renumbered(merged, merged > top, top)
 
 

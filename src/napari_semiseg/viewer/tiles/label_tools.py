@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_semiseg.project.owners import overlap_of
 from napari_semiseg.viewer.colours import free_number
 from napari_semiseg.viewer.tiles.annotation_layer import IGNORE
 from napari_semiseg.viewer.tiles.label_edits import (
@@ -116,7 +117,8 @@ class LabelTools(QObject):
         if proposal is None:  # The reason was said.
             return
         looked_at = self._annotating.store.looked_at(self.labels)
-        labels = fill_unlabelled(self.labels, proposal, looked_at)
+        overlap = overlap_of(self._desk.session.opened.settings)
+        labels = fill_unlabelled(self.labels, proposal, looked_at, overlap)
         if not self._annotation.replace(labels):
             self._say("The model finds no object where the tile is unlabelled.")
 
