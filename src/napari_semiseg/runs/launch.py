@@ -98,19 +98,20 @@ def train(
     before = run.record()
     with run.lock(), failure_noted(run), calm_threads(run, threads):
         if before.check_of is not None:
-            train_check(run, project, _same_device(before, device), on_event)
+            record = train_check(run, project, _same_device(before, device), on_event)
         elif run.checkpoint is not None:
-            _resume(run, project, device, on_event)
+            record = _resume(run, project, device, on_event)
         else:
             chosen = _seeded(settings, seed)
             if compare:
                 check_comparable(chosen, str(start))
                 run.update(compare=True)
             budget = Budget(minutes, cross_validate)
-            _begin(run, project, chosen, device, start, budget, on_event)
-    record = run.record()
+            record = _begin(run, project, chosen, device, start, budget, on_event)
+    if record.state != "finished":
+        return record  # Its folder may be gone.
     first = main_run(run, before) if before.check_of is not None else run
-    if record.state == "finished" and first is not None:
+    if first is not None:
         train_beside(first, project, record.device or device, on_event)
     return run.record()
 
