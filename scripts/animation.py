@@ -18,14 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtWidgets import QDockWidget
-from screenshots import (
-    PROJECT_CHANGES,
-    export,
-    is_right,
-    objects_left,
-    places,
-    show_unlabelled,
-)
+from scenes import export, is_right, places, show_unlabelled
+from screenshots import PROJECT_CHANGES, objects_left
 from studio import Studio
 
 from napari_semiseg.geometry import Box

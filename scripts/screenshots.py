@@ -19,26 +19,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from studio import WINDOW, Studio
+from scenes import (
+    compare_rounds,
+    export,
+    in_light,
+    places,
+    review,
+    show_unlabelled,
+)
+from studio import Studio
 
-from napari_semiseg.geometry import Box
 from napari_semiseg.learning.methods import make_settings
 from napari_semiseg.project.project import FILE_NAME
 from napari_semiseg.runs.models import model_in_use
-from napari_semiseg.viewer.canvas import look_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semiseg.project.records import ImageItem
 
 BEFORE = ("empty", "images", "suggested", "painting", "tiles-done", "train-setup")
 AFTER = (
     "finished",
     "review",
+    "tools",
     "whose",
     "pseudo-labels",
     "confidence-mask",
+    "pixels",
+    "rounds",
     "export",
     "light",
 )
@@ -53,7 +61,7 @@ PROJECT_CHANGES: dict[str, Any] = {
 }
 _N_TILES = 4  # Of which the last one is for validation.
 _MINUTE = 60.0
-_TALL = 985  # Height of the window for the longest step.
+_MORE = 60  # Steps of a second training, to compare two rounds.
 
 
 def begin(studio: Studio, folder: Path) -> None:
@@ -75,11 +83,6 @@ def begin(studio: Studio, folder: Path) -> None:
     studio.rest(1)
     hover_object(studio)
     studio.take("suggested")
-
-
-def places(studio: Studio) -> list[Any]:
-    """The tiles of the project."""
-    return list(studio.desk.tiles.book.all())
 
 
 def hover_object(studio: Studio) -> None:
@@ -174,105 +177,6 @@ def train(studio: Studio, steps: int) -> None:
         raise SystemExit(training.view.sentence)
 
 
-def show_unlabelled(studio: Studio) -> None:
-    """Put an image without tiles in view, as a whole."""
-    session = studio.desk.session
-    labelled = {tile.item.id for tile in places(studio)}
-    free = next(i for i in session.opened.images if i.id not in labelled)
-    studio.show(free.name)
-    look_at(studio.viewer, session.placement, Box.whole(free.shape), 0.95)
-
-
-def review(studio: Studio) -> None:
-    """What the model finds, and what may be done about it."""
-    training, teacher = studio.desk.training, studio.desk.teacher
-    studio.wait("the model is known", lambda: training.has_model)
-    studio.open_only("Train")
-    show_unlabelled(studio)
-    item = studio.desk.session.item
-    assert item is not None
-    whole = Box.whole(item.shape)
-    studio.wait("all is seen", lambda: teacher.known_in(whole), 3 * _MINUTE)
-    studio.wait("objects are cut out", lambda: not teacher.busy, _MINUTE)
-    studio.take("finished")
-    studio.open_only("Review")
-    studio.press("Review", "Look through all images")
-    studio.wait("the images are ranked", lambda: ranked(studio), 3 * _MINUTE)
-    correct(studio, item)
-    studio.window.resize(WINDOW[0], _TALL)
-    studio.rest(0.5)
-    studio.take("review")
-    studio.window.resize(*WINDOW)
-    studio.tick("Review", "Whose")
-    only_layer(studio, "owner")
-    studio.take("whose")
-    studio.tick("Review", "Whose")
-    only_layer(studio, "pseudo-labels")
-    studio.take("pseudo-labels")
-    only_layer(studio, "confidence mask")
-    studio.take("confidence-mask")
-    only_layer(studio, "instances")
-
-
-def correct(studio: Studio, item: ImageItem) -> None:
-    """Accept objects that are right, as a person would who points at them."""
-    teacher, reviewing = studio.desk.teacher, studio.desk.reviewing
-    whole = Box.whole(item.shape)
-    found = teacher.instances_in(whole)
-    assert found is not None
-    truth = studio.truth[Path(item.name).stem]
-    right = [n for n in np.unique(found) if n > 0 and is_right(found == n, truth)]
-    for object_id in right[:3]:
-        y, x = np.argwhere(found == object_id).mean(0)
-        reviewing.accept_object(studio.desk.session.placement.to_world((y, x)))
-        studio.hover((y, x))
-    studio.wait("all is saved", lambda: not studio.desk.autosave.unsaved)
-
-
-def is_right(found: NDArray[np.bool_], truth: NDArray[Any]) -> bool:
-    """Whether an object is nearly one of the truth."""
-    inside = truth[found]
-    best = np.bincount(np.maximum(inside, 0))[1:]
-    if not best.any():
-        return False
-    best_id = int(best.argmax()) + 1
-    return bool(best.max() / np.count_nonzero(found | (truth == best_id)) > 0.85)
-
-
-def ranked(studio: Studio) -> bool:
-    """Whether all images have been looked at."""
-    ranking = studio.desk.reviewing.ranking
-    return bool(ranking.queue) and not ranking.busy
-
-
-def only_layer(studio: Studio, name: str) -> None:
-    """Show one of the model's layers, and make it the active one."""
-    for layer in studio.viewer.layers:
-        if layer.name in ("instances", "pseudo-labels", "confidence mask", "owner"):
-            layer.visible = layer.name == name
-    studio.viewer.layers.selection.active = studio.viewer.layers[name]
-
-
-def export(studio: Studio) -> None:
-    """Write the results of all images."""
-    exporting = studio.desk.exporting
-    studio.open_only("Export")
-    studio.press("Export", "Export")
-    studio.wait("files are there", lambda: exporting.view.folder, 3 * _MINUTE)
-    studio.take("export")
-
-
-def in_light(studio: Studio) -> None:
-    """The step of labelling in napari's other theme."""
-    studio.viewer.theme = "light"
-    studio.open_only("Annotate")
-    studio.desk.annotating.go_next()
-    studio.wait("a tile is in hand", lambda: studio.desk.session.tile is not None)
-    studio.rest(2)
-    studio.put_away()
-    studio.take("light")
-
-
 def has_model(project: Path) -> bool:
     """Whether a project was trained."""
     return (project / FILE_NAME).exists() and model_in_use(project) is not None
@@ -312,6 +216,9 @@ def tell(studio: Studio, kept: Path, spare: Path, *, steps: int, trained: bool) 
         shutil.copytree(kept, spare / "review")
         studio.dock.open_project(spare / "review" / PROJECT)
         review(studio)
+        if "rounds" in wanted:
+            train(studio, _MORE)
+            compare_rounds(studio)
         if wanted & {"export", "light"}:
             export(studio)
             in_light(studio)

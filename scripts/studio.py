@@ -97,11 +97,16 @@ class Studio:
         for step in self.dock.steps:
             step.set_open(step.panel.title in titles)
         self.rest(0.3)
-        scroll = self.dock.findChild(QScrollArea)
-        if scroll is not None and titles:
+        if titles:
             first = next(s for s in self.dock.steps if s.panel.title == titles[0])
-            scroll.ensureWidgetVisible(first, 0, 0)
-        self.rest(0.1)
+            self.scroll_to(first)
+
+    def scroll_to(self, widget: QWidget) -> None:
+        """Bring a part of the dock into its window."""
+        scroll = self.dock.findChild(QScrollArea)
+        if scroll is not None:
+            scroll.ensureWidgetVisible(widget, 0, 0)
+        self.rest(0.2)
 
     def show(self, name: str) -> ImageItem:
         """Put an image of the project in view."""

@@ -48,6 +48,11 @@ class Fold(QWidget):
         """Show or hide the content."""
         self._head.setChecked(is_open)
 
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return self._head.text()
+
     def set_title(self, title: str) -> None:
         """Change the heading."""
         self._head.setText(title)
