@@ -38,7 +38,6 @@ class Key:
         # A lone comma behind a word would be taken for punctuation.
         return shown if shown.isalnum() or len(shown) > 1 else f"({shown})"
 
-
     @property
     def short(self) -> str:
         """The key as napari's own hints write it, for where there is little room."""
