@@ -39,7 +39,18 @@ class Costs:
     look: float = 5.0  # At a tile, whatever is in it.
     draw: float = 8.0
     delete: float = 2.0
-    cut_or_join: float = 3.0
+    cut_or_join: float = 3.0  # Each cut, and each piece joined to another one.
+
+    def cut(self, n_objects: int) -> float:
+        """To cut what should be several objects."""
+        return self.cut_or_join * (n_objects - 1)
+
+    def join(self, n_pieces: int) -> float:
+        """To make pieces one object; of very many it is sooner drawn anew."""
+        return min(self.cut_or_join * (n_pieces - 1), self.draw)
+
+
+COSTS = Costs()
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,10 @@ class Work:
     drawn, deleted, redrawn
         Missed ones; false ones; those in the right place with a wrong outline.
     cut, joined
-        Cuts through merged ones; pieces of split ones joined to another piece.
+        Merged ones that were cut, whatever the number of cuts; those that were split
+        and were made whole.
+    mending
+        Seconds of cutting and joining.
     """
 
     tiles: int = 0
@@ -65,20 +79,21 @@ class Work:
     redrawn: int = 0
     cut: int = 0
     joined: int = 0
+    mending: float = 0.0
 
     @property
     def touched(self) -> int:
         """Objects that something was done to."""
         return self.drawn + self.deleted + self.redrawn + self.cut + self.joined
 
-    def minutes(self, costs: Costs | None = None) -> float:
+    @property
+    def minutes(self) -> float:
         """How long it took, by the costs assumed."""
-        each = costs or Costs()
         seconds = (
-            each.look * self.tiles
-            + each.draw * (self.drawn + self.redrawn)
-            + each.delete * (self.deleted + self.redrawn)
-            + each.cut_or_join * (self.cut + self.joined)
+            COSTS.look * self.tiles
+            + COSTS.draw * (self.drawn + self.redrawn)
+            + COSTS.delete * (self.deleted + self.redrawn)
+            + self.mending
         )
         return seconds / 60
 
@@ -122,7 +137,7 @@ def correct(
     found, true = (one.astype(np.int32) for one in judged)
     shared = overlap(found, true)
     pairs = pair_up(shared, tolerated)
-    merged, freed, cuts = _to_cut(shared)
+    merged, freed, cutting = _to_cut(shared)
     good = [
         n
         for n in pairs
@@ -130,7 +145,7 @@ def correct(
     ]
     fine = {int(shared.row[n]) for n in good}
     done = freed | {int(shared.column[n]) for n in good}
-    pieces, whole, joins = _to_join(shared, fine | merged, done)
+    pieces, whole, joining = _to_join(shared, fine | merged, done)
     wrong = _others(shared.predicted_ids, fine | merged | pieces)
     missing = _others(shared.true_ids, done | whole)
     redrawn = match(_only(found, wrong), _only(true, missing), MISPLACED).tp
@@ -140,16 +155,17 @@ def correct(
         drawn=len(missing) - redrawn,
         deleted=len(wrong) - redrawn,
         redrawn=redrawn,
-        cut=cuts,
-        joined=joins,
+        cut=len(merged),
+        joined=len(whole),
+        mending=cutting + joining,
     )
     left = shared.predicted_ids[sorted(fine)]
     labels = _labels(found, left, true, {int(shared.column[n]) for n in good}, shared)
     return np.where(slivers & (labels == 0), np.int32(-1), labels), work
 
 
-def _to_cut(shared: Overlap) -> tuple[set[int], set[int], int]:
-    """Merged objects, the true ones that cutting them sets free, and the cuts."""
+def _to_cut(shared: Overlap) -> tuple[set[int], set[int], float]:
+    """Merged objects, the true ones that cutting them sets free, and the seconds."""
     covers = 2 * shared.pixels > shared.true_size[shared.column]
     n_covered = np.bincount(shared.row[covers], minlength=len(shared.predicted_ids))
     merged = {int(n) for n in np.flatnonzero(n_covered > 1)}
@@ -158,13 +174,13 @@ def _to_cut(shared: Overlap) -> tuple[set[int], set[int], int]:
         for row, column in zip(shared.row[covers], shared.column[covers], strict=True)
         if int(row) in merged
     }
-    return merged, freed, int(sum(n_covered[n] - 1 for n in merged))
+    return merged, freed, sum(COSTS.cut(int(n_covered[n])) for n in merged)
 
 
 def _to_join(
     shared: Overlap, used: set[int], done: set[int]
-) -> tuple[set[int], set[int], int]:
-    """Pieces of split objects, the true ones they make, and the acts of joining.
+) -> tuple[set[int], set[int], float]:
+    """Pieces of split objects, the true ones they make, and the seconds.
 
     A fragment beside an object that is good enough is deleted rather than joined.
     """
@@ -175,7 +191,7 @@ def _to_join(
             of_true.setdefault(int(column), set()).add(int(row))
     split = {column: rows for column, rows in of_true.items() if len(rows) > 1}
     pieces = {row for rows in split.values() for row in rows}
-    return pieces, set(split), len(pieces) - len(split)
+    return pieces, set(split), sum(COSTS.join(len(rows)) for rows in split.values())
 
 
 def _labels(

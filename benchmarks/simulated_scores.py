@@ -61,7 +61,7 @@ class ArmRounds:
 
     def minutes(self) -> Floats:
         """Minutes of labelling up to each round, ``(n_seeds, n_rounds)``."""
-        return np.array([[work.minutes() for work in row] for row in self.total()])
+        return np.array([[work.minutes for work in row] for row in self.total()])
 
     def scores(self, name: str) -> Floats:
         """A score of each test image, ``(n_seeds, n_rounds, n_images)``."""

@@ -101,7 +101,9 @@ def differences(arms: Sequence[ArmRounds], target: float) -> str:
         for effort in EFFORTS:
             rows += _at_equal(ours, theirs, effort)
             a, b = (_needed(arm, effort, target) for arm in (ours, theirs))
-            rows.append((f"{effort} to reach {target:g}", a, b, False))
+            # A seed that never gets there has no effort to compare.
+            if a.n_reached == b.n_reached == len(arms[0].seeds):
+                rows.append((f"{effort} to reach {target:g}", a, b, False))
         for words, of_ours, of_theirs, more_is_better in rows:
             found = paired_interval(of_ours, of_theirs, n_images)
             digits = 3 if more_is_better else 1

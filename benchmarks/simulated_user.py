@@ -41,6 +41,8 @@ from benchmarks.simulated_scores import read_rounds
 from benchmarks.simulated_tables import tables
 from napari_semiseg.files import write_json
 
+ARMS = ("supervised,random", "actis,random", "actis,queue", "supervised,queue")
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -60,7 +62,7 @@ def main() -> None:
     options = _parse()
     torch.set_num_threads(options.threads)
     arms = [_arm(text) for text in options.arms]
-    if options.rounds is not None:
+    if not options.only_report:
         run(options, arms)
     found = read_rounds(options.out, [arm.name for arm in arms])
     print(tables(found, options.target))
@@ -154,11 +156,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path, help="folder with images/ and masks/")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument(
-        "--arms",
-        nargs="+",
-        default=["supervised,random", "actis,random", "actis,queue"],
-    )
+    parser.add_argument("--arms", nargs="+", default=ARMS)
     parser.add_argument("--leave-out", type=Path, help="folder with images/")
     parser.add_argument("--largest", type=int, default=400, help="side of an image, px")
     parser.add_argument("--weights", default="auto")
@@ -168,9 +166,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--start-tiles", type=int, default=1)
     parser.add_argument("--tiles-per-round", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument(
-        "--only-report", dest="rounds", action="store_const", const=None
-    )
+    parser.add_argument("--only-report", action="store_true")
     parser.add_argument("--size", type=int, default=128, help="side of a tile, px")
     parser.add_argument("--least-objects", type=int, default=3)
     parser.add_argument("--images", type=int, default=30)

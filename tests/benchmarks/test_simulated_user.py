@@ -36,7 +36,7 @@ def test_without_a_model_every_object_is_drawn() -> None:
 
     np.testing.assert_array_equal(labels, TRUTH)
     assert (work.touched, work.drawn, work.left) == (4, 4, 0)
-    assert work.minutes() == pytest.approx((5 + 4 * 8) / 60)
+    assert work.minutes == pytest.approx((5 + 4 * 8) / 60)
 
 
 def test_a_perfect_tile_costs_one_look() -> None:
@@ -44,7 +44,7 @@ def test_a_perfect_tile_costs_one_look() -> None:
 
     np.testing.assert_array_equal(labels, TRUTH)
     assert (work.touched, work.left) == (0, 4)
-    assert work.minutes() == pytest.approx(5 / 60)
+    assert work.minutes == pytest.approx(5 / 60)
 
 
 def test_tolerated_outlines_stay_the_models_and_wrong_ones_become_the_truth() -> None:
@@ -71,11 +71,15 @@ def test_a_stricter_biologist_touches_more(tolerated: float, left: int) -> None:
 
 
 def test_a_merged_object_is_cut_and_a_split_one_joined() -> None:
-    found = squares((2, 12, 2, 24), (30, 34, 2, 12), (35, 40, 2, 12), (30, 40, 30, 40))
+    third = [(30, 33, 2, 12), (33, 36, 2, 12), (36, 40, 2, 12)]
+    found = squares((2, 12, 2, 24), *third, (30, 40, 30, 40))
 
-    labels, work = biologist.correct(found, TRUTH, 0.7)
+    labels, work = biologist.correct(found, TRUTH)
 
-    assert work == biologist.Work(tiles=1, left=1, cut=1, joined=1)
+    # One cut, and two pieces joined to a third one, at three seconds each.
+    assert work == biologist.Work(tiles=1, left=1, cut=1, joined=1, mending=9.0)
+    assert work.touched == 2
+    assert work.minutes == pytest.approx((5 + 9) / 60)
     np.testing.assert_array_equal(labels > 0, TRUTH > 0)
 
 
@@ -136,7 +140,7 @@ def test_all_arms_from_end_to_end(images: Path, tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "benchmarks.simulated_user", str(images)),
         *("-o", str(report), "--figure", str(figure), "--weights", "none"),
-        *("--steps", "4", "--seeds", "1", "--rounds", "1", "--images", "5"),
+        *("--steps", "2", "--seeds", "1", "--rounds", "1", "--images", "5"),
         *("--test-images", "3", "--size", "64", "--start-tiles", "1"),
         *("--tiles-per-round", "1", "--changes", '{"tile_size": 32}'),
     ]
@@ -146,7 +150,7 @@ def test_all_arms_from_end_to_end(images: Path, tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert "| actis, queue | 1 | 2 |" in first.stdout
     rounds = {path.stem: json.loads(path.read_text()) for path in report.glob("*.json")}
-    arms = ("supervised_random", "actis_random", "actis_queue")
+    arms = ("supervised_random", "actis_random", "actis_queue", "supervised_queue")
     starts = ("supervised-0-0", "actis-0-0")
     assert set(rounds) == {*starts, *(f"{arm}-0-1" for arm in arms)}
     assert rounds[starts[0]]["tiles"] == rounds[starts[1]]["tiles"]
