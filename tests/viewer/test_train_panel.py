@@ -185,7 +185,8 @@ def test_both_parts_of_a_comparison_are_followed_and_told(
     qtbot.waitUntil(lambda: desk.training.run_folder == run.folder, timeout=10_000)
     said = "With unlabelled images 0.80, from labels alone 0.55"
     qtbot.waitUntil(lambda: said in progress.why.text())
-    assert "It is the first model." in progress.why.text()
+    first = "It is the first model."
+    qtbot.waitUntil(lambda: first in progress.why.text())
     assert "the new model is in use" in progress.headline.text()
 
 
