@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SIZE = (1060, 760)  # Of the window,
 _WIDTH = 800  # and of the film, in pixels.
 _STRIP, _LETTERS = 30, 17  # Height of the caption and of its letters.
-_COLOURS = 96
+_COLOURS = 200
 _TILES = 3  # The last one is for validation.
 _MINUTE = 60.0
 
@@ -75,7 +75,7 @@ class Film:
         sheet = Image.new("RGB", (_WIDTH, every[0].height * len(every)))
         for number, frame in enumerate(every):
             sheet.paste(frame, (0, number * frame.height))
-        palette = sheet.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
+        palette = sheet.quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=2)
         dither = Image.Dither.NONE
         frames = [f.quantize(palette=palette, dither=dither) for f in self._frames]
         path.parent.mkdir(parents=True, exist_ok=True)
