@@ -97,3 +97,24 @@ def test_a_failed_write_is_said_and_tried_again(
 
     assert "The disk is full." in caught.args[0]
     assert sheet.disk == [7]
+
+
+def test_what_could_not_be_written_is_not_hidden_by_what_could(qtbot: QtBot) -> None:
+    saving, one, two = Autosave(), Sheet(), Sheet()
+    saved: list[float] = []
+    saving.saved.connect(saved.append)
+    one.broken = True
+    saving.mark("one", one.take)
+    saving.mark("two", two.take)
+
+    with qtbot.waitSignal(saving.failed):
+        assert not saving.flush()
+    qtbot.wait(0)
+    assert two.disk == [0]
+    assert saved == []
+
+    one.broken = False
+    with qtbot.waitSignal(saving.saved):
+        assert saving.flush()
+    assert one.disk == [0]
+    saving.close()

@@ -36,7 +36,7 @@ class Autosave(QObject):
     """
 
     saved = Signal(float)
-    """Something was written; seconds since 1970."""
+    """Something was written, and nothing failed; seconds since 1970."""
     failed = Signal(str)
     """A write failed, in a sentence; it will be tried again."""
     _done = Signal(object, object)
@@ -46,6 +46,9 @@ class Autosave(QObject):
         self._marked: dict[Hashable, Take] = {}
         self._retry: dict[Hashable, Write] = {}
         self._under_way = 0
+        self._broken: set[Hashable] = (
+            set()
+        )  # Keys; the saving thread's alone to change.
         self._jobs: queue.Queue[tuple[Hashable, Write] | None] = queue.Queue()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -107,8 +110,6 @@ class Autosave(QObject):
         self._jobs.put(None)
         return complete
 
-    _broken = False  # Written by the saving thread: whether its last write failed.
-
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             key, write = job
@@ -117,7 +118,10 @@ class Autosave(QObject):
                 write()
             except Exception as found:
                 error = _sentence(found)
-            self._broken = error is not None
+            if error is None:
+                self._broken.discard(key)
+            else:
+                self._broken.add(key)
             # The window may have been closed, and this object with it.
             with contextlib.suppress(RuntimeError):
                 self._done.emit((key, write), error)
@@ -126,7 +130,8 @@ class Autosave(QObject):
     def _note(self, job: tuple[Hashable, Write], error: str | None) -> None:
         self._under_way -= 1
         if error is None:
-            self.saved.emit(time.time())
+            if not self._broken:
+                self.saved.emit(time.time())
             return
         key, write = job
         if key not in self._marked:
