@@ -252,12 +252,12 @@ class Swapping:
         self._count += 1
         self._take(*self.answers[self._count % 2])
 
-    def _note(self, image_id: str, box: Box, *arrays: Any) -> None:
+    def _note(self, image_id: str, box: Box, *arrays: Any, **how: Any) -> None:
         self._count += 1
         if len(self.answers) < 2:
             # Files of a run are replaced; these stay.
             self.answers.append((image_id, box, *map(np.array, arrays)))
-        self._take(image_id, box, *arrays)
+        self._take(image_id, box, *arrays, **how)
 
 
 class Memory:
